@@ -1,0 +1,151 @@
+package schemas
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Field is one faulty or missing field. It never holds a value of the
+// document.
+type Field struct {
+	Path    string // "enfants[0].date_naissance"; empty for the whole document
+	Code    string // stable, ASCII, "obligatoire"
+	Message string // French sentence, with the article where there is one
+}
+
+// InvalidError is a document refused, with every faulty field (50 at most).
+type InvalidError struct{ Fields []Field }
+
+// Error names the fields and codes, for operators; the sentences are in
+// Fields.
+func (e *InvalidError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "schemas: invalid document (%d)", len(e.Fields))
+	for i, f := range e.Fields {
+		separator := ", "
+		if i == 0 {
+			separator = ": "
+		}
+		b.WriteString(separator)
+		if f.Path != "" {
+			b.WriteString(f.Path + " ")
+		}
+		b.WriteString(f.Code)
+	}
+	return b.String()
+}
+
+// Document is a document that passed every erreur of its kind. Only Parse
+// makes one. It is immutable, safe for concurrent use, and cannot print.
+type Document struct {
+	plan     *plan
+	bytes    Plain
+	content  any // pointer to the struct of the kind: fmt stops at it
+	reserves []Field
+}
+
+// Parse reads a document of the given kind, once and for all. A refusal is an
+// *InvalidError with every fault of reading and every erreur; réserves do not
+// refuse. The bytes of p are kept as they are and must not change.
+func Parse(k Kind, p Plain) (*Document, error) {
+	pl, ok := plans()[k]
+	if !ok {
+		return nil, &InvalidError{Fields: []Field{{Code: codeTypeInconnu, Message: sentences[codeTypeInconnu]}}}
+	}
+	content := reflect.New(pl.typ)
+	faults, complete := decode(p.Bytes(), pl.shape, content.Elem())
+	if complete {
+		faults = merge(faults, check(erreurs(), content.Interface()))
+	}
+	if len(faults) > 0 {
+		return nil, &InvalidError{Fields: fields(pl, faults, false)}
+	}
+	d := &Document{plan: pl, bytes: p, content: content.Interface()}
+	d.reserves = fields(pl, check(reserves(), d.content), true)
+	return d, nil
+}
+
+// fields adds the sentences to faults.
+func fields(p *plan, faults []fault, reserve bool) []Field {
+	all := make([]Field, len(faults))
+	for i, f := range faults {
+		code := f.code
+		if reserve && code == codeObligatoire {
+			code = codeSouhaite
+		}
+		all[i] = Field{Path: f.path, Code: code, Message: sentence(p, f, reserve)}
+	}
+	return all
+}
+
+func piecesOf(content any) []Piece {
+	switch c := content.(type) {
+	case *signalement:
+		return c.Pieces
+	case *opp:
+		return c.Pieces
+	case *requete:
+		return c.Pieces
+	case *decision:
+		return c.Pieces
+	case *suites:
+		return c.Pieces
+	case *transmission:
+		return c.Pieces
+	}
+	return nil
+}
+
+// Kind is the kind that the document was parsed as.
+func (d *Document) Kind() Kind { return d.plan.kind }
+
+// Bytes gives exactly the bytes that were parsed: document.json is never
+// re-serialised. They must not be changed.
+func (d *Document) Bytes() []byte { return d.bytes.Bytes() }
+
+// Reserves lists what law or practice wants and the document lacks.
+func (d *Document) Reserves() []Field { return slices.Clone(d.reserves) }
+
+// Pieces lists the attached parts, in the order of the parts.
+func (d *Document) Pieces() []Piece { return slices.Clone(piecesOf(d.content)) }
+
+// Urgency is the urgency that the kind and the content call for: U0 for an
+// OPP, for a requête that follows one, and for a decision that places a child
+// or sends the child home; otherwise the default of the kind. The sender may
+// choose another.
+func (d *Document) Urgency() string {
+	switch c := d.content.(type) {
+	case *requete:
+		if c.OPP != nil {
+			return "U0"
+		}
+	case *decision:
+		if c.Type == "placement" || c.Type == "mainlevee" {
+			return "U0"
+		}
+	}
+	return find(d.plan.kind).Urgency
+}
+
+// Format implements fmt.Formatter: a document prints as a fixed mark. The
+// printing guards have value receivers, to hold for a copy too.
+func (Document) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, mark) }
+
+// String implements fmt.Stringer.
+func (Document) String() string { return mark }
+
+// GoString implements fmt.GoStringer.
+func (Document) GoString() string { return mark }
+
+// MarshalJSON implements json.Marshaler: the mark, never the content.
+func (Document) MarshalJSON() ([]byte, error) { return []byte(`"` + mark + `"`), nil }
+
+// MarshalText implements encoding.TextMarshaler.
+func (Document) MarshalText() ([]byte, error) { return []byte(mark), nil }
+
+// LogValue implements slog.LogValuer.
+func (Document) LogValue() slog.Value { return slog.StringValue(mark) }

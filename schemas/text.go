@@ -1,0 +1,213 @@
+package schemas
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	columns = 78 // of document.txt: fits a terminal and an A4 page
+	step    = 2  // spaces of one level
+)
+
+// transmet is said wherever an order of a magistrate is shown.
+const transmet = "Ce pli transmet l'ordonnance ; il n'en tient pas lieu."
+
+// notices are the first line of a document made on an installation that is not
+// three institutions apart.
+var notices = map[string]string{
+	"demonstration":      "DÉMONSTRATION - DONNÉES FICTIVES, SANS VALEUR",
+	"hebergement_commun": "HÉBERGEMENT COMMUN - UN MÊME EXPLOITANT DÉTIENT LES CLÉS DES INSTITUTIONS",
+}
+
+// Text gives document.txt: the document in readable French, UTF-8, lines
+// ended by LF and of at most 78 characters, with the labels of the paper forms
+// and the réserves. The notice of the installation ("demonstration",
+// "hebergement_commun" or none), if any, is the first line.
+//
+// A value can neither imitate a label nor disturb a terminal: values are
+// indented under their label, line breaks in a short value become spaces, and
+// control, bidirectional and invisible characters are shown by their code.
+func (d *Document) Text(notice string) []byte {
+	w := &writer{}
+	if notice != "" {
+		line, ok := notices[notice]
+		if !ok {
+			line = "AVERTISSEMENT : " + oneLine(notice)
+		}
+		w.wrap(line, 0, 0)
+		w.blank()
+	}
+	title := strings.ToUpper(d.plan.title)
+	w.wrap(title, 0, 0)
+	w.line(strings.Repeat("=", min(columns, utf8.RuneCountInString(title))))
+	if d.plan.kind == OPP || d.plan.kind == Decision {
+		w.line(transmet)
+	}
+	w.object(d.plan.shape, reflect.ValueOf(d.content).Elem(), 0)
+	w.reserves(d)
+	return w.out
+}
+
+// writer lays out lines.
+type writer struct {
+	out []byte
+}
+
+func (w *writer) line(s string) { w.out = append(append(w.out, s...), '\n') }
+
+// blank separates, never twice.
+func (w *writer) blank() {
+	if n := len(w.out); n > 1 && (w.out[n-1] != '\n' || w.out[n-2] != '\n') {
+		w.out = append(w.out, '\n')
+	}
+}
+
+// object writes the members that are there, in the order of the struct. At the
+// top level each block is a section.
+func (w *writer) object(s *shape, v reflect.Value, indent int) {
+	for _, m := range s.members {
+		value := v.FieldByIndex(m.index)
+		if value.IsZero() || value.Kind() == reflect.Slice && value.Len() == 0 {
+			continue
+		}
+		if value.Kind() == reflect.Pointer {
+			value = value.Elem()
+		}
+		if indent == 0 && (m.shape.form == formObject || m.shape.form == formArray) {
+			w.blank()
+			w.wrap(strings.ToUpper(m.label), 0, 0)
+			w.inside(m, value, step)
+			continue
+		}
+		if indent == 0 && !w.follows() {
+			w.blank()
+		}
+		w.member(m, value, indent)
+	}
+}
+
+// follows tells whether the last line is a simple one of the top level, so
+// that simple members keep together.
+func (w *writer) follows() bool {
+	text := strings.TrimSuffix(string(w.out), "\n")
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	return strings.Contains(last, " : ") && !strings.HasPrefix(last, " ")
+}
+
+// member writes one member below the top level, or a simple one at it.
+func (w *writer) member(m *member, value reflect.Value, indent int) {
+	switch m.shape.form {
+	case formObject, formArray:
+		w.wrap(m.label+" :", indent, indent)
+		w.inside(m, value, indent+step)
+	case formBool:
+		if m.name == "lieu_confidentiel" {
+			w.wrap("LIEU CONFIDENTIEL : à ne communiquer ni aux parents ni à un tiers (C. civ. 375-7)", indent, indent)
+			return
+		}
+		w.wrap(m.label+" : oui", indent, indent+step)
+	case formInteger:
+		w.wrap(m.label+" : "+strconv.FormatInt(value.Int(), 10), indent, indent+step)
+	default:
+		w.text(m.label, m.rules, value.String(), indent)
+	}
+}
+
+// inside writes the content of a block: an object, or the elements of a list.
+func (w *writer) inside(m *member, value reflect.Value, indent int) {
+	if m.shape.form == formObject {
+		w.object(m.shape, value, indent)
+		return
+	}
+	for i := range value.Len() {
+		elem := value.Index(i)
+		if m.shape.elem.form != formObject {
+			w.wrap("- "+shown("oneof", elem.String()), indent, indent+step)
+			continue
+		}
+		w.line(strings.Repeat(" ", indent) + strconv.Itoa(i+1) + ".")
+		w.object(m.shape.elem, elem, indent+step)
+	}
+}
+
+// text writes a label and its value, on one line if it is short and below if
+// it has paragraphs.
+func (w *writer) text(label, rules, value string, indent int) {
+	value = shown(rules, value)
+	if len(value) < 200 && !strings.ContainsAny(value, "\r\n\u2028\u2029") {
+		w.wrap(label+" : "+neutral(value), indent, indent+step)
+		return
+	}
+	w.wrap(label+" :", indent, indent)
+	for paragraph := range strings.SplitSeq(paragraphs.Replace(value), "\n") {
+		if strings.TrimSpace(paragraph) != "" {
+			w.wrap(neutral(paragraph), indent+step, indent+step)
+		}
+	}
+}
+
+var paragraphs = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
+
+// reserves lists what is missing, so that the reader knows it too.
+func (w *writer) reserves(d *Document) {
+	if len(d.reserves) == 0 {
+		return
+	}
+	w.blank()
+	w.line("RÉSERVES (pli accepté ; un complément est demandé)")
+	for _, f := range d.reserves {
+		w.wrap("- "+f.Path+" : "+f.Message, step, 2*step)
+	}
+}
+
+// wrap writes s in lines of at most 78 characters, cutting at spaces, and
+// within a word only when the word alone is too long.
+func (w *writer) wrap(s string, first, rest int) {
+	line := strings.Repeat(" ", first)
+	used, empty := first, true
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' }) {
+		n := utf8.RuneCountInString(word)
+		if !empty && used+1+n > columns {
+			w.line(line)
+			line, used, empty = strings.Repeat(" ", rest), rest, true
+		}
+		if !empty {
+			line, used = line+" ", used+1
+		}
+		for used+n > columns {
+			runes := []rune(word)
+			cut := columns - used
+			w.line(line + string(runes[:cut]))
+			word, n = string(runes[cut:]), n-cut
+			line, used = strings.Repeat(" ", rest), rest
+		}
+		line, used, empty = line+word, used+n, false
+	}
+	if !empty {
+		w.line(line)
+	}
+}
+
+// shown gives a value as it is read in French: words for the values of a list,
+// 20/11/2026 for a day, 22 h 41 for an hour.
+func shown(rules, value string) string {
+	switch {
+	case strings.Contains(rules, "oneof"):
+		if words, ok := words[value]; ok {
+			return words
+		}
+	case strings.Contains(rules, "jour"):
+		if day, err := time.Parse(time.DateOnly, value); err == nil {
+			return day.Format("02/01/2006")
+		}
+	case strings.Contains(rules, "instant"):
+		if at, err := time.Parse(time.RFC3339, value); err == nil {
+			return at.Format("02/01/2006 à 15 h 04 (UTC-07:00)")
+		}
+	}
+	return value
+}
