@@ -633,6 +633,35 @@ DONE=
 close_up
 make_open
 passes 'every byte and every escape in a detail' "$DIR" 'open/ :'
+# passkey ORIGIN [CHALLENGE]: the last act bound to a passkey; the challenge is its
+# detail's digest unless another is given. The signature itself is not real.
+base64url() { base64_crlf "$1" | tr -d '\r\n=' | tr +/ -_; }
+passkey() {
+	again
+	rm -r "$WORK"/acts/05-* "$DIR"/evidence/05-*
+	DONE=2026-11-20T22:50:00.000Z HEAD_SIZE=52 HEAD_ROOT=$(word 'peer head 52')
+	act 05 taken_in_charge parquet-lille 2026-11-20T22:52:11.006Z '"actor":{"name":"Alix SPÉCIMEN","function":""},"basis":"passkey"'
+	DONE=
+	a5=05-taken_in_charge-parquet-lille
+	digest "$act_work/detail.json" | xxd -r -p >"$TOP/x"
+	printf '{"type":"webauthn.get","challenge":"%s","origin":"%s"}' "${2:-$(base64url "$TOP/x")}" "$1" >"$TOP/client"
+	printf '{"credential_id":"rX0n","public_key":"MFkw","authenticator_data":"SZYN","client_data_json":"%s","signature":"MEUC"}' \
+		"$(base64url "$TOP/client")" >"$act_work/assertion.json"
+	entity "$act_work" evidence.json:application/json evidence.json.asc:application/pgp-signature detail.json:application/json \
+		assertion.json:application/json >"$act_work/entity"
+	seal parquet-lille 2026-11-20T22:52:11.006Z "$act_work/entity" "$DIR/evidence/$a5.detail.pgp" parquet-lille ase-59
+	close_up
+	make_open
+	cp "$act_work/assertion.json" "$DIR/open/evidence/$a5/"
+}
+for o in https://a.invalid https://ab.invalid https://abc.invalid; do
+	passkey $o
+	passes "a passkey at $o" "$DIR" 'WebAuthn'
+done
+rm "$DIR/open/evidence/$a5/assertion.json"
+fails 'a passkey whose assertion is missing' 'absent'
+passkey https://a.invalid "$(word x | cut -c 1-43)"
+fails 'a passkey that signed another challenge' 'autre chose'
 again
 make_open
 printf 'x' >>"$DIR/open/parts/piece-01.pdf"
