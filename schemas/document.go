@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Field is one faulty or missing field. It never holds a value of the
@@ -44,8 +45,8 @@ func (e *InvalidError) Error() string {
 type Document struct {
 	plan     *plan
 	bytes    Plain
-	content  any // pointer to the struct of the kind: fmt stops at it
-	reserves []Field
+	content  any            // pointer to the struct of the kind: fmt stops at it
+	reserves func() []Field // found once, when asked for: a reader's broker need not
 }
 
 // Parse reads a document of the given kind, once and for all. A refusal is an
@@ -65,7 +66,7 @@ func Parse(k Kind, p Plain) (*Document, error) {
 		return nil, &InvalidError{Fields: fields(pl, faults, false)}
 	}
 	d := &Document{plan: pl, bytes: p, content: content.Interface()}
-	d.reserves = fields(pl, check(reserves(), d.content), true)
+	d.reserves = sync.OnceValue(func() []Field { return fields(pl, check(reserves(), d.content), true) })
 	return d, nil
 }
 
@@ -108,7 +109,7 @@ func (d *Document) Kind() Kind { return d.plan.kind }
 func (d *Document) Bytes() []byte { return d.bytes.Bytes() }
 
 // Reserves lists what law or practice wants and the document lacks.
-func (d *Document) Reserves() []Field { return slices.Clone(d.reserves) }
+func (d *Document) Reserves() []Field { return slices.Clone(d.reserves()) }
 
 // Pieces lists the attached parts, in the order of the parts.
 func (d *Document) Pieces() []Piece { return slices.Clone(piecesOf(d.content)) }

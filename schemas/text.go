@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"reflect"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ var notices = map[string]string{
 // indented under their label, line breaks in a short value become spaces, and
 // control, bidirectional and invisible characters are shown by their code.
 func (d *Document) Text(notice string) []byte {
-	w := &writer{}
+	w := &writer{out: make([]byte, 0, 8<<10)}
 	if notice != "" {
 		line, ok := notices[notice]
 		if !ok {
@@ -93,9 +94,9 @@ func (w *writer) object(s *shape, v reflect.Value, indent int) {
 // follows tells whether the last line is a simple one of the top level, so
 // that simple members keep together.
 func (w *writer) follows() bool {
-	text := strings.TrimSuffix(string(w.out), "\n")
-	last := text[strings.LastIndexByte(text, '\n')+1:]
-	return strings.Contains(last, " : ") && !strings.HasPrefix(last, " ")
+	text := bytes.TrimSuffix(w.out, []byte("\n"))
+	last := text[bytes.LastIndexByte(text, '\n')+1:]
+	return bytes.Contains(last, []byte(" : ")) && !bytes.HasPrefix(last, []byte(" "))
 }
 
 // member writes one member below the top level, or a simple one at it.
@@ -154,42 +155,78 @@ var paragraphs = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "
 
 // reserves lists what is missing, so that the reader knows it too.
 func (w *writer) reserves(d *Document) {
-	if len(d.reserves) == 0 {
+	missing := d.reserves()
+	if len(missing) == 0 {
 		return
 	}
 	w.blank()
 	w.line("RÉSERVES (pli accepté ; un complément est demandé)")
-	for _, f := range d.reserves {
+	for _, f := range missing {
 		w.wrap("- "+f.Path+" : "+f.Message, step, 2*step)
 	}
 }
 
 // wrap writes s in lines of at most 78 characters, cutting at spaces, and
-// within a word only when the word alone is too long.
+// within a word only when the word alone is too long. Every pli renders its
+// document: it writes in place, without a string for each word.
 func (w *writer) wrap(s string, first, rest int) {
-	line := strings.Repeat(" ", first)
+	w.indent(first)
 	used, empty := first, true
-	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' }) {
+	for s != "" {
+		word := s
+		if i := strings.IndexByte(s, ' '); i >= 0 {
+			word, s = s[:i], s[i+1:]
+		} else {
+			s = ""
+		}
+		if word == "" {
+			continue
+		}
 		n := utf8.RuneCountInString(word)
 		if !empty && used+1+n > columns {
-			w.line(line)
-			line, used, empty = strings.Repeat(" ", rest), rest, true
+			w.next(rest)
+			used, empty = rest, true
 		}
 		if !empty {
-			line, used = line+" ", used+1
+			w.out = append(w.out, ' ')
+			used++
 		}
 		for used+n > columns {
-			runes := []rune(word)
-			cut := columns - used
-			w.line(line + string(runes[:cut]))
-			word, n = string(runes[cut:]), n-cut
-			line, used = strings.Repeat(" ", rest), rest
+			cut := runeOffset(word, columns-used)
+			w.out = append(w.out, word[:cut]...)
+			word, n = word[cut:], n-(columns-used)
+			w.next(rest)
+			used = rest
 		}
-		line, used, empty = line+word, used+n, false
+		w.out = append(w.out, word...)
+		used, empty = used+n, false
 	}
-	if !empty {
-		w.line(line)
+	if empty {
+		w.out = w.out[:len(w.out)-used]
+		return
 	}
+	w.out = append(w.out, '\n')
+}
+
+const spaces = "                                        "
+
+func (w *writer) indent(n int) { w.out = append(w.out, spaces[:n]...) }
+
+// next begins another line.
+func (w *writer) next(indent int) {
+	w.out = append(w.out, '\n')
+	w.indent(indent)
+}
+
+// runeOffset is the byte where rune n of s begins.
+func runeOffset(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
 }
 
 // shown gives a value as it is read in French: words for the values of a list,
