@@ -33,6 +33,9 @@ const sealPiece = 32 << 10
 // without file name nor date. A message whose Close failed or was not called is
 // not valid for anyone.
 //
+// now is the time when it begins; the signature is dated when the content ends,
+// so that a slow upload is not signed in the past.
+//
 // It returns *UnusableError when a certificate may not sign or be encrypted to
 // now, ErrRecipients, an *Error "canceled", or dst's own errors.
 func Seal(ctx context.Context, dst io.Writer, by *Identity, to []*Cert, now time.Time) (w io.WriteCloser, err error) {
@@ -51,7 +54,7 @@ func Seal(ctx context.Context, dst io.Writer, by *Identity, to []*Cert, now time
 	if err != nil {
 		return nil, err
 	}
-	s := &sealer{ctx: ctx, signer: signer, cfg: signing(now, nil), intended: intended}
+	s := &sealer{ctx: ctx, signer: signer, cfg: signing(now, nil), intended: intended, now: now, begun: time.Now()}
 	s.out = bufio.NewWriterSize(dst, sealBuffer)
 	if err := s.begin(keys); err != nil {
 		return nil, fmt.Errorf("seal: seal: %w", err)
@@ -91,6 +94,8 @@ type sealer struct {
 	ctx      context.Context
 	signer   *packet.PrivateKey
 	cfg      *packet.Config
+	now      time.Time // given
+	begun    time.Time // to date the signature when the content ends: an upload may be slow
 	intended []*packet.Recipient
 
 	in      *bufio.Writer
@@ -188,6 +193,7 @@ func (s *sealer) finish() error {
 	if err := s.literal.Close(); err != nil {
 		return err
 	}
+	s.cfg = signing(s.now.Add(time.Since(s.begun)), nil)
 	sig := newSignature(s.signer, packet.SigTypeBinary, s.cfg)
 	sig.IntendedRecipients = s.intended
 	if err := sig.Sign(s.hash, s.signer, s.cfg); err != nil {
