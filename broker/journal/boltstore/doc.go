@@ -1,0 +1,65 @@
+// Package boltstore keeps a journal in one bbolt file, DATA/journal.db, and
+// large bodies in files beside it, DATA/bodies/<aa>/<sha256>.
+//
+// # Buckets
+//
+// Every event has a position: its number counted over all logs of the file.
+// Integers in keys and rows are 8 bytes, big-endian; times are milliseconds
+// since 1970; "lp" is a length as unsigned varint, then the bytes; 00 is a NUL,
+// which no name contains. "#" is position << 8 | index in the event.
+//
+//	meta          "format" → "vaguemestre journal 1"; "broker" → its name
+//	logs          position of event 0 → lp origin, size, 32 bytes root, frontier (32 bytes a node)
+//	checkpoints   position of event 0 → lp text, lp signature: the last kept
+//	events        position → lp leaf, 16 bytes salt, record
+//	tiles         position of event 0, level (1 byte), index → hashes, 32 bytes each
+//	objects       # → bytes
+//	object.recent # → first 8 bytes of the SHA-256: the latest objects
+//	object.index  first 8 bytes of the SHA-256, # → nothing: all others
+//	blobs         name → #, size, 32 bytes SHA-256, 1 byte: 1 inline
+//	blob.bytes    # → bytes
+//	puts          space 00 key → value
+//	items         # (Seq) → item
+//	lanes         topic 00 dest 00 lane 00, 1 byte: 0 urgent, Seq → nothing; named lanes only
+//	due           topic 00 dest 00, 1 byte: 0 urgent, due, Seq → nothing; one row per lane, its head
+//	counts        topic 00 dest → pending items
+//	letters       Seq → item
+//	timers        key → due, payload
+//	timer.due     due, key → nothing
+//
+// An item is: entered, due, attempts, 1 byte: 1 urgent, then lp topic, dest,
+// lane, reason, payload.
+//
+// Rows that only grow are ordered by position, so that a commit touches the
+// last page of each. Only digests are in no order, and an index of them would
+// cost a page for each object in every commit (half of all CPU time when it was
+// measured). So the latest objects are listed in order, with a copy of that
+// list in memory, and go to the index by thousands. Prefixes may collide: an
+// object found is always compared with its whole digest.
+//
+// A tile (height 8) of level 0 is written when its 256 leaves are there, and
+// recomputed from the leaves until then; those above grow with each tile under
+// them. The frontier gives the root without reading any.
+//
+// # Lanes
+//
+// The head of a lane is its first urgent item, or its first. It alone has a
+// row in due: ending it gives the next one its row in the same transaction.
+// An item whose lane is "" is its own lane.
+//
+// # Durability
+//
+// A commit of bbolt shows its state to new readers after it wrote the meta
+// page and before that is synced. A View that got such a state waits until it
+// is durable. After a failed write neither View nor Update answers any more.
+//
+// # Copies
+//
+// A backup is the file followed by one page that ends in the copy mark. Open
+// begins a new log in such a file, then cuts the page off: a crash between the
+// two begins one log more, never one less. A file that was copied otherwise
+// cannot be told from the original: the heads that others keep tell.
+//
+// Erasing a blob frees its pages without overwriting them: ciphertext may stay
+// in the file until the pages are used again or the file is compacted.
+package boltstore

@@ -1,0 +1,311 @@
+package boltstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"vaguemestre/broker/journal"
+)
+
+// Store is a journal in a bbolt file. Safe for concurrent use.
+type Store struct {
+	dir    string
+	db     *bolt.DB
+	broker string
+	now    func() time.Time
+	rand   io.Reader
+	bodies *bodies
+
+	recent recent // the bucket of that name, in memory
+
+	maxSize int // of the file in bytes; 0: none
+
+	durable atomic.Int64 // id of the last transaction known to be on disk
+	failed  atomic.Pointer[error]
+	mu      sync.Mutex // guards the condition that durable or failed changes
+	settled *sync.Cond
+}
+
+var _ journal.Store = (*Store)(nil)
+
+// Option changes what Create and Open take from outside.
+type Option func(*Store)
+
+// WithClock dates the first event of a new log; time.Now by default.
+func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
+// WithRand gives origins and salts; crypto/rand by default. Only a simulation
+// may replace it: a salt that can be guessed reveals its record.
+func WithRand(r io.Reader) Option { return func(s *Store) { s.rand = r } }
+
+// WithMaxSize bounds the file in bytes: growing beyond fails as a full disk
+// does.
+func WithMaxSize(n int) Option { return func(s *Store) { s.maxSize = n } }
+
+// Seed replaces WithRand, before the first Update.
+func (s *Store) Seed(r io.Reader) { s.rand = r }
+
+// Open opens DATA/journal.db. ErrNoJournal when there is none, ErrFormat when
+// this program cannot read it, ErrInUse when another process has it. A copy
+// made by Backup begins a new log.
+func Open(dir string, o ...Option) (*Store, error) {
+	s := newStore(dir, o)
+	copied, err := s.open(s.options())
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(s.loadRecent(), removeHalfMade(dir))
+	if err == nil && copied {
+		err = s.follow()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+// OpenReadOnly opens a journal, or a copy of one, without changing a byte.
+// Update is refused. Errors as for Open.
+func OpenReadOnly(dir string) (*Store, error) {
+	s := newStore(dir, nil)
+	opt := s.options()
+	opt.ReadOnly, opt.InitialMmapSize = true, 0
+	_, err := s.open(opt)
+	return s, err
+}
+
+func newStore(dir string, o []Option) *Store {
+	s := &Store{dir: dir, now: time.Now, rand: rand.Reader}
+	for _, f := range o {
+		f(s)
+	}
+	s.settled = sync.NewCond(&s.mu)
+	s.bodies = newBodies(s)
+	return s
+}
+
+func (s *Store) options() *bolt.Options {
+	return &bolt.Options{
+		Timeout:         time.Second,
+		FreelistType:    bolt.FreelistMapType,
+		InitialMmapSize: 4 << 30, // address space: a remap would wait for every reader
+		NoStatistics:    true,
+		MaxSize:         s.maxSize,
+	}
+}
+
+func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
+	path := filepath.Join(s.dir, fileName)
+	if err := exists(path); err != nil {
+		return false, err
+	}
+	if copied, err = hasCopyMark(path); err != nil {
+		return false, err
+	}
+	if err := wholeFile(path); err != nil {
+		return false, err
+	}
+	// Looked at before it is opened for writing: bbolt may write on its own.
+	if !opt.ReadOnly {
+		if err := s.peek(path); err != nil {
+			return false, err
+		}
+	}
+	s.db, err = openFile(path, opt)
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return false, journal.ErrInUse
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return false, fmt.Errorf("%w: %w", journal.ErrFormat, err)
+	case err != nil:
+		return false, fmt.Errorf("boltstore: open: %w", err)
+	}
+	if err := s.identify(); err != nil {
+		return false, errors.Join(err, s.db.Close())
+	}
+	return copied, nil
+}
+
+// openFile opens what may be no bbolt file at all: bbolt trusts the pages that
+// it reads, and panics.
+func openFile(path string, opt *bolt.Options) (db *bolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if recover() != nil {
+			db, err = nil, fmt.Errorf("%w: damaged", journal.ErrFormat)
+		}
+	}()
+	return bolt.Open(path, 0o600, opt)
+}
+
+// peek opens the file read-only to know its format.
+func (s *Store) peek(path string) error {
+	opt := &bolt.Options{Timeout: time.Second, ReadOnly: true, NoStatistics: true}
+	db, err := openFile(path, opt)
+	if errors.Is(err, berrors.ErrTimeout) {
+		return journal.ErrInUse
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", journal.ErrFormat, err)
+	}
+	r := &Store{dir: s.dir, db: db}
+	return errors.Join(r.identify(), db.Close())
+}
+
+// identify reads whose journal it is, and whether this program can read it.
+func (s *Store) identify() error {
+	return s.db.View(func(btx *bolt.Tx) error {
+		s.durable.Store(int64(btx.ID()))
+		meta := btx.Bucket([]byte(bMeta.String()))
+		if meta == nil || string(meta.Get([]byte("format"))) != format {
+			return journal.ErrFormat
+		}
+		for b := range nBuckets {
+			if btx.Bucket([]byte(b.String())) == nil {
+				return fmt.Errorf("%w: no bucket %s", journal.ErrFormat, b)
+			}
+		}
+		s.broker = string(meta.Get([]byte("broker")))
+		return nil
+	})
+}
+
+// View implements journal.Store.
+func (s *Store) View(f func(journal.View) error) error {
+	btx, err := s.db.Begin(false)
+	if err != nil {
+		return s.closedOr(err)
+	}
+	defer btx.Rollback()
+	if err := s.waitDurable(int64(btx.ID())); err != nil {
+		return err
+	}
+	return f(&view{s: s, tx: btx})
+}
+
+// waitDurable returns once the state of that transaction is on disk: bbolt
+// shows it before the last fsync returns.
+func (s *Store) waitDurable(id int64) error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	if id <= s.durable.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id > s.durable.Load() && s.failed.Load() == nil {
+		s.settled.Wait()
+	}
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// exists refuses to guess: bbolt would make a file.
+func exists(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return journal.ErrNoJournal
+	}
+	if err != nil {
+		return fmt.Errorf("boltstore: open: %w", err)
+	}
+	return nil
+}
+
+// errUnchanged spares a transaction that wrote nothing its two fsyncs.
+var errUnchanged = errors.New("boltstore: nothing to write")
+
+// Update implements journal.Store.
+func (s *Store) Update(f func(journal.Tx) error) error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	var refused error // by f
+	var id int64
+	var merged uint64 // objects before it are in the index
+	err := s.db.Update(func(btx *bolt.Tx) error {
+		if err := s.failed.Load(); err != nil { // while it waited for its turn
+			refused = *err
+			return refused
+		}
+		id = int64(btx.ID())
+		t := &tx{view: view{s: s, tx: btx}}
+		merged = t.mergeRecent()
+		if refused = f(t); refused != nil && t.broken == nil {
+			return refused
+		}
+		refused = nil
+		if !t.wrote {
+			return errUnchanged
+		}
+		return t.finish()
+	})
+	if refused != nil {
+		return refused
+	}
+	if err == errUnchanged {
+		return nil
+	}
+	if err != nil {
+		if s.closedOr(err) == journal.ErrClosed {
+			return journal.ErrClosed
+		}
+		return s.fail(err)
+	}
+	s.recent.forget(merged)
+	s.mu.Lock()
+	s.durable.Store(id)
+	s.mu.Unlock()
+	s.settled.Broadcast()
+	return nil
+}
+
+// fail is final: nothing of this process may trust the file any more.
+func (s *Store) fail(cause error) error {
+	err := fmt.Errorf("%w: %w", journal.ErrFailed, cause)
+	s.mu.Lock()
+	s.failed.CompareAndSwap(nil, &err)
+	s.mu.Unlock()
+	s.settled.Broadcast()
+	return *s.failed.Load()
+}
+
+func (s *Store) closedOr(err error) error {
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return journal.ErrClosed
+	}
+	return fmt.Errorf("boltstore: %w", err)
+}
+
+// Bodies implements journal.Store.
+func (s *Store) Bodies() journal.Bodies { return s.bodies }
+
+// Free implements journal.Store.
+func (s *Store) Free() (uint64, error) { return freeBytes(s.dir) }
+
+// Close implements journal.Store.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("boltstore: close: %w", err)
+	}
+	return nil
+}
+
+// Backup implements journal.Store.
+func (s *Store) Backup(ctx context.Context, w io.Writer) error { return s.backup(ctx, w) }

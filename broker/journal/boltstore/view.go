@@ -1,0 +1,207 @@
+package boltstore
+
+import (
+	"bytes"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"vaguemestre/broker/journal"
+)
+
+// view reads one bbolt transaction.
+type view struct {
+	s    *Store
+	tx   *bolt.Tx
+	open [nBuckets]*bolt.Bucket // opened already
+	cur  *logReader             // the log in course, once it was read
+}
+
+var _ journal.View = (*view)(nil)
+
+func (v *view) bucket(b bucket) *bolt.Bucket {
+	if v.open[b] == nil {
+		v.open[b] = v.tx.Bucket([]byte(b.String()))
+		if b.grows() {
+			v.open[b].FillPercent = 0.95
+		}
+	}
+	return v.open[b]
+}
+
+// log is the log in course.
+func (v *view) log() *logReader {
+	if v.cur == nil {
+		row, ok := parseLog(v.bucket(bLogs).Cursor().Last())
+		if !ok {
+			row = logRow{} // a damaged or empty file: Verify says so
+		}
+		v.cur = &logReader{v: v, row: row}
+	}
+	return v.cur
+}
+
+// logReader reads one log of the file.
+type logReader struct {
+	v   *view
+	row logRow
+}
+
+var _ journal.Log = (*logReader)(nil)
+
+// Head implements journal.Log.
+func (l *logReader) Head() journal.Head { return l.row.head(l.v.s.broker) }
+
+// Hashes implements journal.Log.
+func (l *logReader) Hashes() tlog.HashReader { return &hashReader{l: l} }
+
+// Leaf implements journal.Log.
+func (l *logReader) Leaf(n uint64) ([]byte, error) {
+	if n >= l.row.frontier.Size {
+		return nil, journal.ErrNotFound
+	}
+	row, ok := parseEvent(l.v.bucket(bEvents).Get(u64(l.row.base + n)))
+	if !ok {
+		return nil, journal.ErrNotFound
+	}
+	return bytes.Clone(row.leaf), nil
+}
+
+// Record implements journal.Log.
+func (l *logReader) Record(n uint64) (journal.Event, error) {
+	if n >= l.row.frontier.Size {
+		return journal.Event{}, journal.ErrNotFound
+	}
+	row, ok := parseEvent(l.v.bucket(bEvents).Get(u64(l.row.base + n)))
+	if !ok {
+		return journal.Event{}, journal.ErrNotFound
+	}
+	r, err := journal.ParseRecord(row.record)
+	if err != nil {
+		return journal.Event{}, fmt.Errorf("boltstore: record %d: %w", n, err)
+	}
+	e := r.Event
+	for _, sum := range r.Objects {
+		o, _, ok := l.v.object(sum)
+		if !ok {
+			return journal.Event{}, fmt.Errorf("boltstore: object of record %d: %w", n, journal.ErrNotFound)
+		}
+		e.Objects = append(e.Objects, bytes.Clone(o))
+	}
+	return e, nil
+}
+
+// Checkpoint implements journal.Log.
+func (l *logReader) Checkpoint() (text, sig []byte, err error) {
+	row := l.v.bucket(bCheckpoints).Get(u64(l.row.base))
+	text, rest, ok := cutLP(row)
+	if !ok {
+		return nil, nil, journal.ErrNotFound
+	}
+	if sig, _, ok = cutLP(rest); !ok {
+		return nil, nil, journal.ErrNotFound
+	}
+	return bytes.Clone(text), bytes.Clone(sig), nil
+}
+
+// Head implements journal.View.
+func (v *view) Head() journal.Head { return v.log().Head() }
+
+// Hashes implements journal.View.
+func (v *view) Hashes() tlog.HashReader { return v.log().Hashes() }
+
+// Leaf implements journal.View.
+func (v *view) Leaf(n uint64) ([]byte, error) { return v.log().Leaf(n) }
+
+// Record implements journal.View.
+func (v *view) Record(n uint64) (journal.Event, error) { return v.log().Record(n) }
+
+// Checkpoint implements journal.View.
+func (v *view) Checkpoint() (text, sig []byte, err error) { return v.log().Checkpoint() }
+
+// Logs implements journal.View.
+func (v *view) Logs() []journal.Head {
+	var out []journal.Head
+	for _, l := range v.logs() {
+		out = append(out, l.Head())
+	}
+	return out
+}
+
+func (v *view) logs() []*logReader {
+	var out []*logReader
+	c := v.bucket(bLogs).Cursor()
+	for k, b := c.First(); k != nil; k, b = c.Next() {
+		if row, ok := parseLog(k, b); ok {
+			out = append(out, &logReader{v: v, row: row})
+		}
+	}
+	return out
+}
+
+// Log implements journal.View.
+func (v *view) Log(origin string) (journal.Log, error) {
+	if l := v.log(); l.row.origin == origin {
+		return l, nil
+	}
+	for _, l := range v.logs() {
+		if l.row.origin == origin {
+			return l, nil
+		}
+	}
+	return nil, journal.ErrNotFound
+}
+
+// Object implements journal.View.
+func (v *view) Object(sha256 string) ([]byte, error) {
+	if !isDigest(sha256) {
+		return nil, journal.ErrNotFound
+	}
+	o, _, ok := v.object(digest(sha256))
+	if !ok {
+		return nil, journal.ErrNotFound
+	}
+	return bytes.Clone(o), nil
+}
+
+// Blob implements journal.View.
+func (v *view) Blob(name string) ([]byte, error) {
+	row, ok := parseBlob(v.bucket(bBlobs).Get([]byte(name)))
+	if !ok || !row.inline {
+		return nil, journal.ErrNotFound
+	}
+	return found(v.bucket(bBlobBytes).Get(u64(row.pos)))
+}
+
+// HasBlob implements journal.View.
+func (v *view) HasBlob(name string) bool { return v.bucket(bBlobs).Get([]byte(name)) != nil }
+
+// Get implements journal.View.
+func (v *view) Get(space, key string) ([]byte, bool) {
+	b := v.bucket(bPuts).Get(putKey(space, key))
+	if b == nil {
+		return nil, false
+	}
+	return append([]byte{}, b...), true
+}
+
+// Scan implements journal.View.
+func (v *view) Scan(space, prefix, from string, f func(key string, value []byte) bool) {
+	base := putKey(space, "")
+	within := putKey(space, prefix)
+	c := v.bucket(bPuts).Cursor()
+	for k, b := c.Seek(putKey(space, max(prefix, from))); bytes.HasPrefix(k, within); k, b = c.Next() {
+		if !f(string(k[len(base):]), append([]byte{}, b...)) {
+			return
+		}
+	}
+}
+
+// found copies what bbolt only lends.
+func found(b []byte) ([]byte, error) {
+	if b == nil {
+		return nil, journal.ErrNotFound
+	}
+	return append([]byte{}, b...), nil
+}

@@ -1,0 +1,192 @@
+package boltstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"vaguemestre/broker/journal"
+)
+
+// Dests implements journal.View.
+func (v *view) Dests(topic string) []string {
+	var out []string
+	v.eachCount(topic, func(dest string, _ uint64) { out = append(out, dest) })
+	return out
+}
+
+// Pending implements journal.View.
+func (v *view) Pending(topic string) int {
+	total := 0
+	v.eachCount(topic, func(_ string, n uint64) { total += int(n) })
+	return total
+}
+
+func (v *view) eachCount(topic string, f func(dest string, n uint64)) {
+	prefix := countKey(topic, "")
+	c := v.bucket(bCounts).Cursor()
+	for k, b := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, b = c.Next() {
+		f(string(k[len(prefix):]), readU64(b))
+	}
+}
+
+// Heads implements journal.View.
+func (v *view) Heads(topic, dest string, now time.Time, n int) []journal.Item {
+	var out []journal.Item
+	prefix := workKey(topic, dest)
+	for class := range byte(2) {
+		prefix := append(bytes.Clone(prefix), class)
+		c := v.bucket(bDue).Cursor()
+		for k, _ := c.Seek(prefix); len(out) < n && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			rest := k[len(prefix):]
+			if len(rest) != 16 || int64(readU64(rest)) > now.UnixMilli() {
+				break
+			}
+			if it, ok := v.Item(readU64(rest[8:])); ok {
+				out = append(out, it)
+			}
+		}
+	}
+	return out
+}
+
+// NextDue implements journal.View.
+func (v *view) NextDue(topic, dest string) (next time.Time, ok bool) {
+	prefix := workKey(topic, dest)
+	for class := range byte(2) {
+		prefix := append(bytes.Clone(prefix), class)
+		k, _ := v.bucket(bDue).Cursor().Seek(prefix)
+		if !bytes.HasPrefix(k, prefix) {
+			continue
+		}
+		due := fromMillis(readU64(k[len(prefix):]))
+		if !ok || due.Before(next) {
+			next, ok = due, true
+		}
+	}
+	return next, ok
+}
+
+// Item implements journal.View.
+func (v *view) Item(seq uint64) (journal.Item, bool) {
+	key := u64(seq)
+	return parseItem(key, v.bucket(bItems).Get(key))
+}
+
+// Letters implements journal.View.
+func (v *view) Letters(from uint64, n int) []journal.Item {
+	var out []journal.Item
+	c := v.bucket(bLetters).Cursor()
+	for k, b := c.Seek(u64(from)); k != nil && len(out) < n; k, b = c.Next() {
+		if it, ok := parseItem(k, b); ok {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+// DueTimers implements journal.View.
+func (v *view) DueTimers(now time.Time, n int) []journal.Timer {
+	var out []journal.Timer
+	c := v.bucket(bTimerDue).Cursor()
+	for k, _ := c.First(); len(k) > 8 && len(out) < n; k, _ = c.Next() {
+		if int64(readU64(k)) > now.UnixMilli() {
+			break
+		}
+		if t, ok := v.Timer(string(k[8:])); ok {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// NextTimer implements journal.View.
+func (v *view) NextTimer() (time.Time, bool) {
+	k, _ := v.bucket(bTimerDue).Cursor().First()
+	if len(k) <= 8 {
+		return time.Time{}, false
+	}
+	return fromMillis(readU64(k)), true
+}
+
+// Timer implements journal.View.
+func (v *view) Timer(key string) (journal.Timer, bool) {
+	return parseTimer([]byte(key), v.bucket(bTimers).Get([]byte(key)))
+}
+
+// enqueue gives a new item its place at the end of its lane.
+func (t *tx) enqueue(it *journal.Item) {
+	t.put(bItems, u64(it.Seq), encodeItem(it))
+	t.count(it, 1)
+	if it.Lane == "" {
+		t.put(bDue, dueKey(it), nil)
+		return
+	}
+	head, ok := t.laneHead(it)
+	t.put(bLanes, laneRow(it), nil)
+	switch {
+	case !ok:
+	case it.Urgent && !head.Urgent: // it overtakes
+		t.remove(bDue, dueKey(&head))
+	default:
+		return
+	}
+	t.put(bDue, dueKey(it), nil)
+}
+
+// leave takes a pending item out of its lane; the next one is due.
+func (t *tx) leave(it *journal.Item) {
+	head, ok := t.laneHead(it) // while it is there
+	t.remove(bItems, u64(it.Seq))
+	t.count(it, -1)
+	if it.Lane == "" {
+		t.remove(bDue, dueKey(it))
+		return
+	}
+	t.remove(bLanes, laneRow(it))
+	if !ok || head.Seq != it.Seq {
+		return
+	}
+	t.remove(bDue, dueKey(it))
+	if next, ok := t.laneHead(it); ok {
+		t.put(bDue, dueKey(&next), nil)
+	}
+}
+
+// delay keeps a pending item where it is, until at.
+func (t *tx) delay(it journal.Item, at time.Time, reason string) {
+	first, ok := t.laneHead(&it)
+	head := ok && first.Seq == it.Seq
+	if head {
+		t.remove(bDue, dueKey(&it))
+	}
+	it.Due, it.Reason = at, reason
+	it.Attempts++
+	t.put(bItems, u64(it.Seq), encodeItem(&it))
+	if head {
+		t.put(bDue, dueKey(&it), nil)
+	}
+}
+
+// laneHead is the head of the lane that it is in.
+func (t *tx) laneHead(it *journal.Item) (journal.Item, bool) {
+	if it.Lane == "" {
+		return *it, true
+	}
+	prefix := laneKey(it)
+	k, _ := t.bucket(bLanes).Cursor().Seek(prefix)
+	if !bytes.HasPrefix(k, prefix) || len(k) != len(prefix)+9 {
+		return journal.Item{}, false
+	}
+	return t.Item(binary.BigEndian.Uint64(k[len(k)-8:]))
+}
+
+func (t *tx) count(it *journal.Item, by int) {
+	key := countKey(it.Topic, it.Dest)
+	n := readU64(t.bucket(bCounts).Get(key)) + uint64(by)
+	if n == 0 {
+		t.remove(bCounts, key)
+		return
+	}
+	t.put(bCounts, key, u64(n))
+}
