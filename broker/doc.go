@@ -1,0 +1,39 @@
+// Package broker is the way of a message: from a document that a party
+// deposits to signed facts about what became of it.
+//
+// # Two halves
+//
+// Accept takes a Submission from an adapter, for an authenticated party, and
+// ends with a receipt:
+//
+//	validate -> address -> seal -> journal (commit point) -> route -> deliver
+//
+// Receive takes a parcel from a carrier, for a party whose home this broker
+// is, and ends with a signed evidence:
+//
+//	check -> open -> compare -> journal (commit point) -> consigned
+//
+// The two halves share no memory: a broker that is home of both ends plays
+// them one after the other through its own queue. Nothing here asks "am I the
+// hub?"; whether a party is at home is a line of the directory.
+//
+// # The core
+//
+// Step decides what an input changes. It has no goroutine, no clock and no
+// randomness: it reads the state, and returns a Batch for the journal. It runs
+// inside the journal's write transaction, so two inputs never see the same
+// state, and nothing can be decided on data that is not committed. Everything
+// slow (cryptography, streaming, signatures) happens before it; what was true
+// then is checked again in it.
+//
+// # What a crash leaves
+//
+// Nothing that was not answered needs to be undone, and nothing that was
+// answered can be missing: the answer leaves after the commit. Run begins by
+// taking up what is pending; there is no repair command.
+//
+// # Errors
+//
+// A Refusal carries a closed code, for whoever is outside; its cause is for
+// the journal and the operator. ErrTemporary asks the caller to come back.
+package broker

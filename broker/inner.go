@@ -1,0 +1,160 @@
+package broker
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"vaguemestre/schemas"
+)
+
+// Inner is the header as the sender signed it inside the encryption: the same
+// common members, and what must not show outside.
+type Inner struct {
+	Header               // ContentSHA256, BodySHA256 and BodySize stay zero
+	Kind    schemas.Kind `json:"kind"`
+	Schema  string       `json:"schema"`
+	Thread  string       `json:"thread"` // UUIDv7 of the situation
+	ReplyTo string       `json:"in_reply_to"`
+	Salt    string       `json:"salt"` // 32 random bytes in hex: content_sha256 then reveals nothing
+}
+
+// Encode writes inner.json.
+func (i Inner) Encode() []byte {
+	o := newObject(640)
+	i.common(o)
+	o.str("kind", string(i.Kind))
+	o.str("schema", i.Schema)
+	o.str("thread", i.Thread)
+	o.opt("in_reply_to", i.ReplyTo)
+	o.str("salt", i.Salt)
+	return o.bytes()
+}
+
+// ParseInner reads inner.json, strictly.
+func ParseInner(b []byte) (Inner, error) {
+	var i Inner
+	if len(b) > 8<<10 || !plainASCII(b) {
+		return i, fmt.Errorf("%w: inner.json", ErrFormat)
+	}
+	p := &scanner{s: string(b)}
+	i.read(p)
+	i.Kind = str[schemas.Kind](p, "kind")
+	i.Schema = str[string](p, "schema")
+	i.Thread = str[string](p, "thread")
+	i.ReplyTo = opt[string](p, "in_reply_to")
+	i.Salt = str[string](p, "salt")
+	if err := p.done(); err != nil {
+		return i, fmt.Errorf("inner.json: %w", err)
+	}
+	if err := i.checkCommon(); err != nil {
+		return i, fmt.Errorf("inner.json: %w", err)
+	}
+	switch {
+	case !isUUIDv7(i.Thread):
+		return i, fmt.Errorf("%w: inner.json: thread", ErrFormat)
+	case i.ReplyTo != "" && !isUUIDv7(i.ReplyTo):
+		return i, fmt.Errorf("%w: inner.json: in_reply_to", ErrFormat)
+	case !isDigest(i.Salt):
+		return i, fmt.Errorf("%w: inner.json: salt", ErrFormat)
+	}
+	return i, same(b, i.Encode())
+}
+
+// Agrees says whether every common member equals the outer header's.
+func (i Inner) Agrees(h Header) bool {
+	a, b := newObject(512), newObject(512)
+	i.common(a)
+	h.common(b)
+	return string(a.b) == string(b.b)
+}
+
+// Actor is the person, or the application, behind an act.
+type Actor struct {
+	Name     string `json:"name"`
+	Function string `json:"function"`
+}
+
+// valid says whether an actor can be written and read again: a name, in UTF-8,
+// of a reasonable length.
+func (a Actor) valid() bool {
+	return strings.TrimSpace(a.Name) != "" && len(a.Name) <= maxName && len(a.Function) <= maxName &&
+		utf8.ValidString(a.Name) && utf8.ValidString(a.Function)
+}
+
+const (
+	maxName      = 400      // bytes of a name or a function
+	maxAssertion = 32 << 10 // bytes of assertion.json
+
+	hintActor = "give the name of the person, and the function if any, in UTF-8, 400 bytes each at most"
+)
+
+// Basis says how the actor is known.
+type Basis string
+
+// The bases.
+const (
+	Declared      Basis = "declared"      // the caller says so: API, command line
+	Authenticated Basis = "authenticated" // a session of that person
+	Passkey       Basis = "passkey"       // an assertion over the very act
+)
+
+func isBasis(b Basis) bool { return b == Declared || b == Authenticated || b == Passkey }
+
+// Acte says who sent a pli and how that is known; it binds the person to the
+// document and the pieces.
+type Acte struct {
+	V              int          `json:"v"`
+	Salt           string       `json:"salt"`
+	ID             string       `json:"id"`
+	To             []PartyID    `json:"to"`
+	Cc             []PartyID    `json:"cc"`
+	Kind           schemas.Kind `json:"kind"`
+	Actor          Actor        `json:"actor"`
+	Basis          Basis        `json:"basis"`
+	DocumentSHA256 string       `json:"document_sha256"`
+	PiecesSHA256   []string     `json:"pieces_sha256"`
+}
+
+// Encode writes acte.json.
+func (a Acte) Encode() []byte {
+	o := newObject(640)
+	o.num("v", int64(a.V))
+	o.str("salt", a.Salt)
+	o.str("id", a.ID)
+	strs(o, "to", a.To)
+	strs(o, "cc", a.Cc)
+	o.str("kind", string(a.Kind))
+	o.raw("actor", a.Actor.encode())
+	o.str("basis", string(a.Basis))
+	o.str("document_sha256", a.DocumentSHA256)
+	strs(o, "pieces_sha256", a.PiecesSHA256)
+	return o.bytes()
+}
+
+func (a Actor) encode() []byte {
+	o := newObject(96)
+	o.str("name", a.Name)
+	o.str("function", a.Function)
+	return o.bytes()
+}
+
+// ParseActe reads acte.json, strictly.
+func ParseActe(b []byte) (Acte, error) {
+	var a Acte
+	if len(b) > 16<<10 {
+		return a, fmt.Errorf("%w: acte.json", ErrFormat)
+	}
+	if err := decodeStrict(b, &a); err != nil {
+		return a, fmt.Errorf("acte.json: %w", err)
+	}
+	if a.V != version || !isUUIDv7(a.ID) || !isBasis(a.Basis) || !isDigest(a.Salt) || !isDigest(a.DocumentSHA256) {
+		return a, fmt.Errorf("%w: acte.json", ErrFormat)
+	}
+	for _, d := range a.PiecesSHA256 {
+		if !isDigest(d) {
+			return a, fmt.Errorf("%w: acte.json: pieces_sha256", ErrFormat)
+		}
+	}
+	return a, same(b, a.Encode())
+}
