@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"vaguemestre/broker/journal"
+	"vaguemestre/broker/journal/boltstore"
+	"vaguemestre/cmd/vaguemestre/wiring"
+)
+
+// journalFlags are common to the commands of the journal.
+type journalFlags struct {
+	data  string
+	heads []string
+}
+
+func newJournalCommand(t *terminal) *cobra.Command {
+	return group("journal", "Verify, list, prove and copy the journal",
+		newJournalVerifyCommand(t), newJournalListCommand(t), newJournalProofCommand(t), newJournalBackupCommand(t))
+}
+
+// bind adds --data and --head. A head makes any of these commands verify the
+// whole journal first: a list or a proof from a rewritten journal is worth
+// nothing.
+func (f *journalFlags) bind(c *cobra.Command) {
+	dataFlag(c, &f.data)
+	c.Flags().StringArrayVar(&f.heads, "head", nil, "checkpoint kept elsewhere (the checkpoint.txt of an export), which the journal must extend; may be repeated")
+}
+
+// maxHead is far above the three lines of a checkpoint and its signature.
+const maxHead = 64 << 10
+
+// readHeads reads checkpoints, each with the signature beside it if there is
+// one.
+func (f *journalFlags) readHeads() ([]boltstore.SignedHead, error) {
+	var out []boltstore.SignedHead
+	for _, path := range f.heads {
+		text, err := readSmall(path)
+		if err != nil {
+			return nil, fmt.Errorf("--head: %w", err)
+		}
+		if _, err := journal.ParseCheckpoint(text); err != nil {
+			return nil, &hinted{fmt.Errorf("--head %s: %w", path, err), "give a checkpoint.txt as an export holds it"}
+		}
+		h := boltstore.SignedHead{Text: text}
+		if h.Sig, err = readSmall(path + ".asc"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("--head: %w", err)
+		}
+		out = append(out, h)
+	}
+	return out, nil
+}
+
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxHead+1))
+	if err == nil && len(b) > maxHead {
+		err = fmt.Errorf("%s: too large", path)
+	}
+	return b, err
+}
+
+// verify verifies the journal of a data directory, or a copy of its file
+// alone. Signatures are checked by the certificates of the configuration; a
+// copy without one is verified without them, and that is said.
+func (f *journalFlags) verify(ctx context.Context, t *terminal) (boltstore.Report, error) {
+	heads, err := f.readHeads()
+	if err != nil {
+		return boltstore.Report{}, err
+	}
+	var check boltstore.Check
+	switch d, err := wiring.Load(f.data, nil); {
+	case err == nil:
+		check = func(broker string, text, sig []byte) error {
+			if _, _, err := d.Keys.Verify(broker, text, sig); err != nil {
+				return fmt.Errorf("%w: signature of a checkpoint: %w", errNotVerified, err)
+			}
+			return nil
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		t.say("No configuration beside this journal: the signatures of checkpoints are not checked.")
+	default:
+		return boltstore.Report{}, err
+	}
+	return boltstore.Verify(ctx, f.data, check, heads...)
+}
+
+// guard verifies first when a head was given.
+func (f *journalFlags) guard(ctx context.Context, t *terminal) error {
+	if len(f.heads) == 0 {
+		return nil
+	}
+	_, err := f.verify(ctx, t)
+	return err
+}
+
+// readJournal opens a journal read only, and calls g.
+func (f *journalFlags) readJournal(ctx context.Context, t *terminal, g func(*journal.Journal) error) error {
+	if err := f.guard(ctx, t); err != nil {
+		return err
+	}
+	s, err := boltstore.OpenReadOnly(f.data)
+	if err != nil {
+		return err
+	}
+	j, err := journal.New(s, journal.Options{})
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return errors.Join(g(j), j.Close(context.WithoutCancel(ctx)))
+}
