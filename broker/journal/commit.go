@@ -208,6 +208,10 @@ func (j *Journal) commit(group []*op) {
 				return err
 			}
 		}
+		if change.any {
+			head := tx.Head() // once: each costs a root
+			change.head = &head
+		}
 		if keep == nil {
 			return nil
 		}
@@ -253,7 +257,7 @@ func (j *Journal) apply(tx Tx, o *op, change *changes) error {
 	if !j.decide(tx, o) || o.err != nil {
 		return nil
 	}
-	o.got.First = tx.Head().Size
+	o.got.First = tx.Size()
 	if len(o.batch.Events) == 0 {
 		return nil
 	}
@@ -271,8 +275,7 @@ func (j *Journal) apply(tx Tx, o *op, change *changes) error {
 			return fmt.Errorf("journal: event %d of a batch: %w", i, err)
 		}
 	}
-	head := tx.Head()
-	change.add(o.batch.Events, work, &head)
+	change.add(o.batch.Events, work)
 	return nil
 }
 

@@ -32,6 +32,8 @@ type Store interface {
 // Log reads one log: its tree, its leaves and its records.
 type Log interface {
 	Head() Head
+	// Size is that of Head, without the cost of a root in a transaction.
+	Size() uint64
 	// Hashes serves the stored tree, for proofs.
 	Hashes() tlog.HashReader
 	// Leaf is the bytes of leaf n; Record what the event changed, with the

@@ -20,7 +20,8 @@ type Change struct {
 
 // changes gathers a Change over a group.
 type changes struct {
-	head   *Head // nil: nothing was appended
+	any    bool  // something was appended
+	head   *Head // after it
 	types  map[string]struct{}
 	ids    map[string]struct{}
 	work   []Work
@@ -28,11 +29,11 @@ type changes struct {
 	timers bool
 }
 
-func (c *changes) add(events []Event, settled []Work, head *Head) {
-	if c.head == nil {
+func (c *changes) add(events []Event, settled []Work) {
+	if !c.any {
 		c.types, c.ids, c.seen = map[string]struct{}{}, map[string]struct{}{}, map[Work]struct{}{}
 	}
-	c.head = head
+	c.any = true
 	for _, w := range settled {
 		c.addWork(w)
 	}

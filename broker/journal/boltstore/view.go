@@ -53,6 +53,9 @@ var _ journal.Log = (*logReader)(nil)
 // Head implements journal.Log.
 func (l *logReader) Head() journal.Head { return l.row.head(l.v.s.broker) }
 
+// Size implements journal.Log.
+func (l *logReader) Size() uint64 { return l.row.frontier.Size }
+
 // Hashes implements journal.Log.
 func (l *logReader) Hashes() tlog.HashReader { return &hashReader{l: l} }
 
@@ -107,6 +110,9 @@ func (l *logReader) Checkpoint() (text, sig []byte, err error) {
 
 // Head implements journal.View.
 func (v *view) Head() journal.Head { return v.log().Head() }
+
+// Size implements journal.View.
+func (v *view) Size() uint64 { return v.log().Size() }
 
 // Hashes implements journal.View.
 func (v *view) Hashes() tlog.HashReader { return v.log().Hashes() }
