@@ -187,6 +187,10 @@ func TestDepositAttacks(t *testing.T) {
 		{name: "deposit by another broker in the name of the right one", code: broker.ReasonDeposit, change: func(tn *town, _ *steppedClock, d *draft) {
 			d.stamper = tn.Identities["courrier-justice-lille"]
 		}},
+		{name: "deposit that names another home", code: broker.ReasonDeposit, change: func(_ *town, _ *steppedClock, d *draft) {
+			d.deposit.Home, d.deposit.Log = justice, logOf(justice)
+		}},
+		{name: "deposit that names another signer", code: broker.ReasonDeposit, change: func(_ *town, _ *steppedClock, d *draft) { d.deposit.By = "ase-59" }},
 		{name: "deposit by the sender itself", code: broker.ReasonDeposit, change: func(tn *town, _ *steppedClock, d *draft) {
 			d.stamper, d.deposit.By = tn.Identities["ase-59"], "ase-59"
 		}},
@@ -207,7 +211,8 @@ func TestDepositAttacks(t *testing.T) {
 			d.stampedAt = d.stampedAt.Add(-6 * time.Minute)
 		}},
 		{name: "deposit that says another date than its signature", code: broker.ReasonBackDated, change: func(_ *town, _ *steppedClock, d *draft) {
-			d.onStamp = func(e *broker.Evidence) { e.At = broker.FormatTime(d.stampedAt.Add(-10 * time.Minute)) }
+			d.signedAt, d.innerAt = d.signedAt.Add(-10*time.Minute), d.innerAt.Add(-10*time.Minute)
+			d.onStamp = func(e *broker.Evidence) { e.At = broker.FormatTime(d.signedAt) }
 		}},
 		{name: "deposit older than thirty days", code: broker.ReasonBackDated, change: func(_ *town, c *steppedClock, d *draft) {
 			c.advance(30*day + time.Hour)

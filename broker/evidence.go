@@ -12,28 +12,28 @@ import (
 // Evidence is one signed fact about a pli. It names the pli by the digest of
 // its header, and carries no personal data: what a person says is in Detail.
 type Evidence struct {
-	V            int      `json:"v"`
-	Event        Event    `json:"event"`
-	ID           string   `json:"id"`
-	Recipient    PartyID  `json:"recipient"` // "" where it holds for all
-	At           string   `json:"at"`        // time of signature
-	DoneAt       string   `json:"done_at"`   // date of the act itself
-	By           string   `json:"by"`        // the signer, party or broker
-	Home         BrokerID `json:"home"`      // the broker where it was made
-	Notice       string   `json:"notice"`
-	ReasonCode   string   `json:"reason_code"`
-	HeaderSHA256 string   `json:"header_sha256"`
-	DetailSHA256 string   `json:"detail_sha256"`
-	Prev         []string `json:"prev"` // latest evidences of the pair that the signer knew
-	Log          LogHead  `json:"log"`  // last durable head of the journal where it was made
+	V            int
+	Event        Event
+	ID           string
+	Recipient    PartyID  // "" where it holds for all
+	At           string   // time of signature
+	DoneAt       string   // date of the act itself
+	By           string   // the signer, party or broker
+	Home         BrokerID // the broker where it was made
+	Notice       string
+	ReasonCode   string
+	HeaderSHA256 string
+	DetailSHA256 string
+	Prev         []string // latest evidences of the pair that the signer knew
+	Log          LogHead  // last durable head of the journal where it was made
 }
 
 // LogHead is a journal head as evidences witness it.
 type LogHead struct {
-	Broker BrokerID `json:"broker"`
-	Origin string   `json:"origin"`
-	Size   uint64   `json:"size"`
-	Root   string   `json:"root"` // hex
+	Broker BrokerID
+	Origin string
+	Size   uint64
+	Root   string // hex
 }
 
 func logHead(h journal.Head) LogHead {

@@ -32,18 +32,18 @@ const MaxRecipients = 15
 // thread. Its bytes are signed by the sending party; their digest names the
 // pli in every evidence.
 type Header struct {
-	V       int       `json:"v"`
-	Notice  string    `json:"notice"`
-	ID      string    `json:"id"` // UUIDv7
-	From    PartyID   `json:"from"`
-	To      []PartyID `json:"to"`
-	Cc      []PartyID `json:"cc"`
-	Urgency Urgency   `json:"urgency"`
-	SentAt  string    `json:"sent_at"` // shown, never used in a check
+	V       int
+	Notice  string
+	ID      string // UUIDv7
+	From    PartyID
+	To      []PartyID
+	Cc      []PartyID
+	Urgency Urgency
+	SentAt  string // shown, never used in a check
 
-	ContentSHA256 string `json:"content_sha256"` // of SHA256SUMS
-	BodySHA256    string `json:"body_sha256"`    // of body.pgp
-	BodySize      int64  `json:"body_size"`      // bytes of body.pgp
+	ContentSHA256 string // of SHA256SUMS
+	BodySHA256    string // of body.pgp
+	BodySize      int64  // bytes of body.pgp
 }
 
 // Encode writes header.json.

@@ -11,12 +11,12 @@ import (
 // Inner is the header as the sender signed it inside the encryption: the same
 // common members, and what must not show outside.
 type Inner struct {
-	Header               // ContentSHA256, BodySHA256 and BodySize stay zero
-	Kind    schemas.Kind `json:"kind"`
-	Schema  string       `json:"schema"`
-	Thread  string       `json:"thread"` // UUIDv7 of the situation
-	ReplyTo string       `json:"in_reply_to"`
-	Salt    string       `json:"salt"` // 32 random bytes in hex: content_sha256 then reveals nothing
+	Header  // ContentSHA256, BodySHA256 and BodySize stay zero
+	Kind    schemas.Kind
+	Schema  string
+	Thread  string // UUIDv7 of the situation
+	ReplyTo string
+	Salt    string // 32 random bytes in hex: content_sha256 then reveals nothing
 }
 
 // Encode writes inner.json.

@@ -201,3 +201,33 @@ func TestStepDecisions(t *testing.T) {
 		t.Error("the alarm of the refusal outlived the success")
 	}
 }
+
+// The alarm of evidences that nobody took goes with the last of them; that of
+// the pli itself, given up, stays.
+func TestAlarmOfADeadLetter(t *testing.T) {
+	key := alarmKey(someID, "parquet-lille", RelayFailed)
+	carried := &settleInput{seq: 7, id: someID, outcome: journal.Done, carried: journal.Item{Topic: TopicEvidence, Dest: "parquet-lille"}}
+	for _, c := range []struct {
+		name string
+		st   State
+		in   *settleInput
+		want bool
+	}{
+		{"an evidence arrived", State{}, carried, false},
+		{"the pli was given up", State{Flags: FlagRelayFailed}, carried, true},
+		{"a pli arrived", State{}, &settleInput{seq: 7, id: someID, outcome: journal.Done, carried: journal.Item{Topic: TopicPli, Dest: "parquet-lille"}}, true},
+		{"an evidence is tried again", State{}, &settleInput{seq: 7, id: someID, outcome: journal.Retry}, true},
+	} {
+		m := newMemory()
+		m.puts[[2]string{spaceAlarm, key}] = someTime
+		m.apply(journal.Batch{Events: []journal.Event{{Changes: journal.Changes{Puts: []journal.Put{put(spaceState, stateKey(someID, "parquet-lille"), c.st)}}}}})
+		b, err := Step(m, c.in, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.apply(b)
+		if _, up := m.Get(spaceAlarm, key); up != c.want {
+			t.Errorf("%s: alarm %v", c.name, up)
+		}
+	}
+}

@@ -62,19 +62,6 @@ func (o *object) opt(k, v string) {
 
 func (o *object) num(k string, n int64) { o.key(k); o.b = strconv.AppendInt(o.b, n, 10) }
 
-func (o *object) time(k string, t time.Time) {
-	o.key(k)
-	o.b = append(o.b, '"')
-	o.b = t.UTC().AppendFormat(o.b, TimeForm)
-	o.b = append(o.b, '"')
-}
-
-func (o *object) optTime(k string, t time.Time) {
-	if !t.IsZero() {
-		o.time(k, t)
-	}
-}
-
 func (o *object) raw(k string, v []byte) { o.key(k); o.b = append(o.b, v...) }
 
 func strs[S ~string](o *object, k string, list []S) {

@@ -153,7 +153,7 @@ func TestGPGReadsOurs(t *testing.T) {
 
 	revoked, err := alice.Revoke(time.Now(), true)
 	must(t, err)
-	_, status = w.gpg(revoked.Bytes(), "--import")
+	w.gpg(revoked.Bytes(), "--import")
 	_, status = w.gpg(text, "--verify", w.file("sig.asc", sig), "-")
 	if !strings.Contains(status, "REVKEYSIG") {
 		t.Errorf("our revocation is not seen:\n%s", status)
