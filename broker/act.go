@@ -205,22 +205,8 @@ func (b *Broker) Purge(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("purge: %w", err)
 	}
-	e := Evidence{Event: Purged, ID: id, HeaderSHA256: rec.Header}
-	to := travel{}
-	if !b.atHome(h.From) {
-		e.Recipient = b.firstHere(h)
-		to.dest = []PartyID{h.From}
-	}
-	se, err := b.sign(ctx, e, string(b.id), b.now())
-	if err != nil {
-		return temporary("signing", err)
-	}
-	err = b.commit(ctx, &evidenceInput{evidence: se, travel: to, erase: erase})
-	if errors.Is(err, errKnown) || errors.Is(err, errDifferent) {
-		return ErrAlready
-	}
-	if err != nil {
-		return temporary("journal", err)
+	if err := b.signPurged(ctx, h, rec.Header, erase); err != nil {
+		return err
 	}
 	if len(erase) == 0 || erase[0] != journal.BodyName(rec.Body) {
 		return nil
@@ -242,14 +228,36 @@ func keeps(v reader, h Header, rec pliRecord) bool {
 	})
 }
 
-// firstHere is the first recipient that lives here.
-func (b *Broker) firstHere(h Header) PartyID {
-	for _, p := range h.Recipients() {
-		if b.atHome(p) {
-			return p
+// signPurged says that the content is gone: for all at the sender's home, for
+// each recipient that lives here otherwise. The first one erases.
+func (b *Broker) signPurged(ctx context.Context, h Header, header string, erase []string) error {
+	pairs, to := []PartyID{""}, travel{}
+	if !b.atHome(h.From) {
+		pairs, to.dest = nil, []PartyID{h.From}
+		for _, p := range h.Recipients() {
+			if b.atHome(p) {
+				pairs = append(pairs, p)
+			}
 		}
 	}
-	return ""
+	said := false
+	for _, p := range pairs {
+		se, err := b.sign(ctx, Evidence{Event: Purged, ID: h.ID, Recipient: p, HeaderSHA256: header}, string(b.id), b.now())
+		if err != nil {
+			return temporary("signing", err)
+		}
+		err = b.commit(ctx, &evidenceInput{evidence: se, travel: to, erase: erase})
+		switch {
+		case err == nil:
+			said = true
+		case !errors.Is(err, errKnown) && !errors.Is(err, errDifferent):
+			return temporary("journal", err)
+		}
+	}
+	if !said {
+		return ErrAlready
+	}
+	return nil
 }
 
 // eachEvidence walks the evidences of a pli in the order of their leaves.

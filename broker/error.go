@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"io"
 )
 
 // Sentinels. Each asks for a decision of the caller.
@@ -58,6 +59,32 @@ func (r *Refusal) Unwrap() error { return r.cause }
 
 func refuse(code, field string, cause error) *Refusal {
 	return &Refusal{Code: code, Field: field, cause: cause}
+}
+
+// PieceError says that a piece of a submission could not be read. It does not
+// print its cause, which may quote the name of a file, and that of a child.
+type PieceError struct {
+	N     int // from 1
+	cause error
+}
+
+func (e *PieceError) Error() string { return fmt.Sprintf("piece %d cannot be read", e.N) }
+
+// Unwrap gives the caller its own error back.
+func (e *PieceError) Unwrap() error { return e.cause }
+
+// pieceReader makes a *PieceError of whatever its reader fails with.
+type pieceReader struct {
+	r io.Reader
+	n int
+}
+
+func (p pieceReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if err != nil && err != io.EOF {
+		err = &PieceError{p.n, err}
+	}
+	return n, err
 }
 
 // temporary marks an error as one to come back after.

@@ -36,9 +36,9 @@ func (b *Broker) knownKey(s *submission) (id, mac string, known bool) {
 // compare, and not sealed again.
 func (b *Broker) repeat(ctx context.Context, s *submission, id, mac string) (Receipt, error) {
 	digests := make([]string, 0, len(s.Pieces))
-	for _, r := range s.Pieces {
+	for i, r := range s.Pieces {
 		h := sha256.New()
-		if _, err := io.Copy(h, r); err != nil {
+		if _, err := io.Copy(h, pieceReader{r, i + 1}); err != nil {
 			return Receipt{}, temporary("reading a piece", err)
 		}
 		digests = append(digests, hex.EncodeToString(h.Sum(nil)))

@@ -152,7 +152,11 @@ func (b *Broker) compose(w io.Writer, s *submission, h *Header) ([]string, error
 	}
 	inner := Inner{Header: *h, Kind: s.Kind, Schema: s.row.Schema, Thread: s.thread, ReplyTo: s.ReplyTo, Salt: salts[0]}
 	e := newEntityWriter(w)
-	if _, err := e.bytes(PartText, typeText, s.doc.Text(h.Notice)); err != nil {
+	text := s.doc.Text(h.Notice)
+	if len(text) > maxSmallPart {
+		return nil, &Refusal{Code: ReasonTooLarge, Field: "document", Hint: "the document is too long: move its text to a piece"}
+	}
+	if _, err := e.bytes(PartText, typeText, text); err != nil {
 		return nil, err
 	}
 	if _, err := e.bytes(PartInner, typeJSON, inner.Encode()); err != nil {
@@ -164,7 +168,7 @@ func (b *Broker) compose(w io.Writer, s *submission, h *Header) ([]string, error
 	}
 	pieces := make([]string, 0, len(s.Pieces))
 	for i, p := range s.doc.Pieces() {
-		d, size, err := e.part(pieceName(i+1, p), p.TypeMIME, s.Pieces[i])
+		d, size, err := e.part(pieceName(i+1, p), p.TypeMIME, pieceReader{s.Pieces[i], i + 1})
 		if err != nil {
 			return nil, fmt.Errorf("piece %d: %w", i+1, err)
 		}
