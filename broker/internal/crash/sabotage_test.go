@@ -1,0 +1,119 @@
+package crash
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"vaguemestre/broker/internal/sabotage"
+)
+
+// slowly gives a kill time to come between an answer and its commit. The
+// window is there without it, and narrower.
+const slowly = `time.Sleep(20 * time.Millisecond)`
+
+// faultyBuilds are programs that these tests must refuse, each by its word.
+var faultyBuilds = []struct {
+	name  string
+	edits []sabotage.Edit
+	run   string // the test that must find it
+	word  string
+}{
+	{
+		name: "the answer leaves before the commit",
+		edits: []sabotage.Edit{{
+			File: "broker/accept.go",
+			Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
+			New:  `go func() { ` + slowly + `; _ = b.commit(context.WithoutCancel(ctx), in) }()`,
+		}},
+		run: "TestKill", word: lost,
+	},
+	{
+		name: "duplicates are looked for outside the write transaction",
+		edits: []sabotage.Edit{{
+			File: "broker/step.go",
+			Old:  `if _, known := s.Get(spaceIdem, in.idemKey); known {`,
+			New:  `if _, known := s.Get(spaceIdem, in.idemKey); known && false {`,
+		}},
+		run: "TestKill", word: twice,
+	},
+	{
+		name: "duplicates are looked for in what is not committed",
+		edits: []sabotage.Edit{
+			{File: "broker/accept.go", Old: "\t\"slices\"\n", New: "\t\"slices\"\n\t\"sync\"\n"},
+			{File: "broker/accept.go", Old: "// submission is a Submission", New: "var uncommitted sync.Map\n\n// submission is a Submission"},
+			{
+				File: "broker/accept.go",
+				Old:  `if id, mac, known := b.knownKey(s); known && b.atHome(sub.From) {`,
+				New: `if r, ok := uncommitted.Load(b.idemKey(s)); ok {
+			return r.(Receipt), nil
+		}
+		if id, mac, known := b.knownKey(s); known && b.atHome(sub.From) {`,
+			},
+			{
+				File: "broker/accept.go",
+				Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
+				New: `uncommitted.Store(in.idemKey, Receipt{ID: in.pli.Header.ID, Thread: s.thread, Deposit: in.pli.DepositBytes, DepositSig: in.pli.DepositSig})
+	` + slowly + `
+	err = b.commit(ctx, in)`,
+			},
+		},
+		run: "TestKill", word: lost,
+	},
+	{
+		name: "a reception is acknowledged before its commit",
+		edits: []sabotage.Edit{{
+			File: "broker/receive.go",
+			Old:  "err = b.commit(ctx, in)\n\tswitch {\n\tcase errors.Is(err, errReplay):",
+			New:  "go func() { " + slowly + "; _ = b.commit(context.WithoutCancel(ctx), in) }()\n\tswitch {\n\tcase errors.Is(err, errReplay):",
+		}},
+		run: "TestKill", word: lost,
+	},
+	{
+		name: "an act is recorded as often as it is said",
+		edits: []sabotage.Edit{{
+			File: "broker/step.go",
+			Old:  `if held, ok := s.Get(spaceUnique, uniqueKey(e)); ok {`,
+			New:  `if held, ok := s.Get(spaceUnique, uniqueKey(e)); ok && false {`,
+		}},
+		run: "TestSeededCrashes", word: twice,
+	},
+	{
+		name: "what a crash left is not swept",
+		edits: []sabotage.Edit{{
+			File: "broker/broker.go",
+			Old:  `if _, err := b.journal.Bodies().Sweep(); err != nil {`,
+			New:  `if err := error(nil); err != nil {`,
+		}},
+		run: "TestEveryCommit", word: left,
+	},
+}
+
+// TestSabotage: each faulty build is found, by what it does.
+func TestSabotage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds six programs")
+	}
+	root, err := sabotage.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range faultyBuilds {
+		t.Run(b.name, func(t *testing.T) {
+			env := []string{"VAGUEMESTRE_KILLS=20", "VAGUEMESTRE_PATIENCE=3", "VAGUEMESTRE_RECORD=", "VAGUEMESTRE_SEED="}
+			res, err := sabotage.Test(context.Background(), root, b.edits, env, "./broker/internal/crash", "-run", "^"+b.run+"$")
+			switch {
+			case errors.Is(err, sabotage.ErrNoTool) && os.Getenv("CI") != "true":
+				t.Skip(err)
+			case err != nil:
+				t.Fatal(err)
+			case !res.Failed:
+				t.Errorf("%s found nothing:\n%s", b.run, res.Output)
+			case !strings.Contains(res.Output, b.word+": "):
+				t.Errorf("%s found something else than %s:\n%s", b.run, b.word, res.Output)
+			}
+		})
+	}
+}
