@@ -157,7 +157,7 @@ func (e Evidence) checkLinks() error {
 			return fmt.Errorf("%w: prev", ErrFormat)
 		}
 	}
-	if e.Log.Broker != e.Home || !isDigest(e.Log.Root) || !validOrigin(e.Log.Origin, e.Home) {
+	if e.Log.Broker != e.Home || e.Log.Size == 0 || !isDigest(e.Log.Root) || !validOrigin(e.Log.Origin, e.Home) {
 		return fmt.Errorf("%w: log", ErrFormat)
 	}
 	return nil

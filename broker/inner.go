@@ -151,6 +151,9 @@ func ParseActe(b []byte) (Acte, error) {
 	if a.V != version || !isUUIDv7(a.ID) || !isBasis(a.Basis) || !isDigest(a.Salt) || !isDigest(a.DocumentSHA256) {
 		return a, fmt.Errorf("%w: acte.json", ErrFormat)
 	}
+	if a.Actor.Name == "" {
+		return a, fmt.Errorf("%w: acte.json: actor", ErrFormat)
+	}
 	for _, d := range a.PiecesSHA256 {
 		if !isDigest(d) {
 			return a, fmt.Errorf("%w: acte.json: pieces_sha256", ErrFormat)

@@ -74,7 +74,7 @@ func (p *scanner) num(name string) uint64 {
 		end++
 	}
 	n, err := strconv.ParseUint(p.s[:end], 10, 63)
-	if err != nil {
+	if err != nil || end > 15 { // a shell counts no further with certainty
 		p.bad = true
 	}
 	p.s = p.s[end:]

@@ -87,7 +87,7 @@ func TestForgedOpenings(t *testing.T) {
 		{"an acte of another kind", "body.pgp", broker.ReasonActe, altered("acte.json", `"kind":"signalement"`, `"kind":"suites"`)},
 		{"an acte for other recipients", "body.pgp", broker.ReasonActe, altered("acte.json", `"cc":["je-lille"]`, `"cc":[]`)},
 		{"a passkey without its assertion", "body.pgp", broker.ReasonActe, altered("acte.json", `"basis":"declared"`, `"basis":"passkey"`)},
-		{"nobody who sends", "open/parts/acte.json", "nobody is named", altered("acte.json", `"name":"Claude MODÈLE"`, `"name":""`)},
+		{"nobody who sends", "body.pgp", broker.ReasonActe, altered("acte.json", `"name":"Claude MODÈLE"`, `"name":""`)},
 		{"an act sealed an hour later", act + ".detail.pgp", "date of its signature", func(f *forger) {
 			name := "evidence/" + act + ".detail.pgp"
 			o, err := f.keys.Open(context.Background(), bytes.NewReader(f.files[name]), int64(len(f.files[name])), string(parquet), string(parquet))

@@ -74,9 +74,6 @@ func (c *checking) openBody() error {
 	if !strings.HasPrefix(content.Inner.Schema, string(content.Inner.Kind)+"/") {
 		return fault(dirParts+broker.PartInner, "its schema is not of its kind")
 	}
-	if content.Acte.Actor.Name == "" {
-		return fault(dirParts+broker.PartActe, "nobody is named")
-	}
 	return c.bodyFiles(content)
 }
 

@@ -121,13 +121,23 @@ func checkArmorSum(b, sum []byte) error {
 func crc24(b []byte) uint32 {
 	crc := uint32(0xb704ce)
 	for _, c := range b {
-		crc ^= uint32(c) << 16
+		crc = crc<<8 ^ crcTable[byte(crc>>16)^c]
+	}
+	return crc & 0xffffff
+}
+
+var crcTable = makeCRCTable()
+
+func makeCRCTable() (t [256]uint32) {
+	for i := range t {
+		crc := uint32(i) << 16
 		for range 8 {
 			crc <<= 1
 			if crc&0x1000000 != 0 {
 				crc ^= 0x1864cfb
 			}
 		}
+		t[i] = crc & 0xffffff
 	}
-	return crc & 0xffffff
+	return t
 }

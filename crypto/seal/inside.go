@@ -88,8 +88,8 @@ func (in *inside) announced(x extent) error {
 	return nil
 }
 
-// literal skips the head of the literal packet. Its file name and date are not
-// signed (RFC 9580 section 5.9), so they are not even returned.
+// literal reads the head of the literal packet. Its file name and date are not
+// signed (RFC 9580 section 5.9): the name must be empty, the date is skipped.
 func (in *inside) literal() error {
 	var head [6]byte
 	if _, err := io.ReadFull(in.content, head[:2]); err != nil {
@@ -98,7 +98,10 @@ func (in *inside) literal() error {
 	if head[0] != 'b' {
 		return refusef(reasonFormat, "literal that is not binary")
 	}
-	if _, err := io.CopyN(io.Discard, in.content, int64(head[1])+4); err != nil {
+	if head[1] != 0 {
+		return refusef(reasonFormat, "literal with a file name")
+	}
+	if _, err := io.ReadFull(in.content, head[2:]); err != nil {
 		return formatOr(err)
 	}
 	return nil

@@ -56,6 +56,11 @@ func Verify(data, sig []byte, by []*Cert) (signer string, at time.Time, err erro
 	if len(sig) > maxSignature {
 		return "", time.Time{}, refusef(reasonTooLarge, "signature beyond its cap")
 	}
+	if !bytes.HasPrefix(sig, []byte("-----BEGIN "+blockSignature+"-----\n\n")) || bytes.IndexByte(sig, '\r') >= 0 {
+		// The wire has no armor headers, where text in clear could travel, and
+		// one line end only.
+		return "", time.Time{}, refusef(reasonFormat, "armor of another form than the wire's")
+	}
 	raw, err := dearmor(blockSignature, sig)
 	if err != nil {
 		return "", time.Time{}, err

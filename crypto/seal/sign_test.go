@@ -47,9 +47,7 @@ func TestVerifyAccepts(t *testing.T) {
 	for _, ok := range [][]byte{
 		good,
 		bytes.TrimSuffix(good, []byte("\n")),
-		bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n")),
 		[]byte(noCRC),
-		bytes.Replace(good, []byte("\n\n"), []byte("\nVersion: 2\nComment: x\n\n"), 1),
 		edited(func(s *packet.Signature) { s.Hash = crypto.SHA512 }),
 		edited(func(s *packet.Signature) { s.Hash = crypto.SHA384 }),
 	} {
@@ -73,6 +71,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{"empty", nil, "format"},
 		{"binary", plain, "format"},
 		{"two blocks", join(good, good), "format"},
+		{"other line ends", bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n")), "format"},
+		{"armor headers", bytes.Replace(good, []byte("\n\n"), []byte("\nVersion: 2\nComment: x\n\n"), 1), "format"},
 		{"text before", join([]byte("x\n"), good), "format"},
 		{"empty line before", join([]byte("\n"), good), "format"},
 		{"text after", join(good, []byte("x\n")), "format"},
