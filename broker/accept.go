@@ -48,7 +48,11 @@ func (b *Broker) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 	if err == nil {
 		// First of all: what was accepted stays accepted, even if a key has
 		// expired or the disk is full by now.
-		if id, mac, known := b.knownKey(s); known && b.atHome(sub.From) {
+		id, mac, known, err := b.knownKey(s)
+		if err != nil {
+			return Receipt{}, temporary("journal", err)
+		}
+		if known && b.atHome(sub.From) {
 			return b.repeat(ctx, s, id, mac)
 		}
 		err = b.address(s)
@@ -71,7 +75,10 @@ func (b *Broker) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 		// Another call with the same key was first: its receipt holds, if it
 		// was the same submission. What was sealed here is dropped.
 		b.dropBody(in.pli.Body)
-		id, mac, _ := b.knownKey(s)
+		id, mac, _, err := b.knownKey(s)
+		if err != nil {
+			return Receipt{}, temporary("journal", err)
+		}
 		return b.receiptOf(ctx, s, id, mac, in.idemMAC)
 	}
 	if err != nil {

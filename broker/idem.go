@@ -21,15 +21,15 @@ func (b *Broker) idemKey(s *submission) string {
 }
 
 // knownKey says what a key served for.
-func (b *Broker) knownKey(s *submission) (id, mac string, known bool) {
-	_ = b.journal.View(func(v journal.View) error {
+func (b *Broker) knownKey(s *submission) (id, mac string, known bool, err error) {
+	err = b.journal.View(func(v journal.View) error {
 		var rec idemRecord
 		if rec, known = get[idemRecord](v, spaceIdem, b.idemKey(s)); known {
 			id, mac = rec.ID, rec.MAC
 		}
 		return nil
 	})
-	return id, mac, known
+	return id, mac, known, err
 }
 
 // repeat answers a submission whose key is known: its pieces are read to

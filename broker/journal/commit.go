@@ -239,12 +239,11 @@ func (j *Journal) commit(group []*op) {
 	}
 }
 
+// answerAll gives a group that is not written one answer: also to an operation
+// that refused by itself, for what it saw may be what is lost.
 func answerAll(group []*op, err error) {
 	for _, o := range group {
-		if o.err == nil {
-			o.err = err
-		}
-		o.got = Committed{}
+		o.err, o.got = err, Committed{}
 	}
 }
 

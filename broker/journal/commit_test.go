@@ -23,6 +23,7 @@ type slow struct {
 	hold    chan struct{} // when not nil, the first Update waits for it
 	refuse  atomic.Bool   // the next Update fails before it does anything
 	forget  atomic.Bool   // the next Update succeeds and says that it failed
+	lose    atomic.Bool   // the second Update runs, is rolled back, and fails
 	free    atomic.Uint64
 }
 
@@ -31,6 +32,10 @@ func (s *slow) Update(f func(journal.Tx) error) error {
 		<-s.hold
 	}
 	if s.refuse.Load() {
+		return fmt.Errorf("%w: essai", journal.ErrFailed)
+	}
+	if s.lose.Load() && s.updates.Load() > 1 {
+		_ = s.Store.Update(func(tx journal.Tx) error { _ = f(tx); return errors.New("essai") })
 		return fmt.Errorf("%w: essai", journal.ErrFailed)
 	}
 	err := s.Store.Update(f)
