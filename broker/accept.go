@@ -45,19 +45,19 @@ type Receipt struct {
 // ErrTemporary when the caller should repeat with the same key.
 func (b *Broker) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 	s, err := b.validate(sub)
-	if err == nil {
-		// First of all: what was accepted stays accepted, even if a key has
-		// expired or the disk is full by now.
-		id, mac, known, err := b.knownKey(s)
-		if err != nil {
-			return Receipt{}, temporary("journal", err)
-		}
-		if known && b.atHome(sub.From) {
-			return b.repeat(ctx, s, id, mac)
-		}
-		err = b.address(s)
-	}
 	if err != nil {
+		return Receipt{}, b.refused(ctx, sub.From, err)
+	}
+	// First of all: what was accepted stays accepted, even if a key has expired
+	// or the disk is full by now.
+	id, mac, known, err := b.knownKey(s)
+	if err != nil {
+		return Receipt{}, temporary("journal", err)
+	}
+	if known && b.atHome(sub.From) {
+		return b.repeat(ctx, s, id, mac)
+	}
+	if err := b.address(s); err != nil {
 		return Receipt{}, b.refused(ctx, sub.From, err)
 	}
 	if b.journal.LowSpace() {
@@ -119,8 +119,6 @@ func (b *Broker) validate(sub Submission) (*submission, error) {
 		return nil, refuse(RefusedUrgency, "urgency", nil)
 	case !s.Actor.valid():
 		return nil, &Refusal{Code: RefusedActor, Field: "actor", Hint: hintActor}
-	case !isBasis(s.Basis) || (s.Basis == Passkey) != (len(s.Assertion) > 0) || len(s.Assertion) > maxAssertion:
-		return nil, refuse(RefusedActor, "basis", nil)
 	case s.thread != "" && !isUUIDv7(s.thread):
 		return nil, refuse(RefusedThread, "thread", nil)
 	case s.ReplyTo != "" && !isUUIDv7(s.ReplyTo):
@@ -129,6 +127,9 @@ func (b *Broker) validate(sub Submission) (*submission, error) {
 		return nil, &Refusal{Code: RefusedPieces, Field: "pieces", Hint: "join as many files as the document lists in pieces, in the same order"}
 	case s.Key == "":
 		return nil, &Refusal{Code: RefusedFormat, Field: "idempotency_key", Hint: "give a fresh key, and repeat with the same one after a lost answer"}
+	}
+	if err := claimable(s.Basis, s.Assertion); err != nil {
+		return nil, err
 	}
 	if s.thread == "" {
 		if s.thread, err = b.newID(); err != nil {
@@ -165,6 +166,9 @@ func (b *Broker) address(s *submission) error {
 		if err := b.keys.Usable(string(s.From), now, encrypt); err != nil {
 			return keyRefusal("from", err)
 		}
+	}
+	if err := b.keys.Usable(string(b.id), now, false); err != nil {
+		return keyRefusal("broker", err) // no deposit could be stamped
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,15 +112,16 @@ func (b *Broker) actable(a Act) (Header, string, error) {
 		return Header{}, "", &Refusal{Code: RefusedFuture, Field: "done_at", Hint: "the date of the act is in the future"}
 	case !a.Actor.valid():
 		return Header{}, "", &Refusal{Code: RefusedActor, Field: "actor", Hint: hintActor}
-	case !isBasis(a.Basis) || (a.Basis == Passkey) != (len(a.Assertion) > 0) || len(a.Assertion) > maxAssertion:
-		return Header{}, "", refuse(RefusedActor, "basis", nil)
+	}
+	if err := claimable(a.Basis, a.Assertion); err != nil {
+		return Header{}, "", err
 	}
 	if a.Event == Redirected {
 		if _, err := directory.ParsePartyID(string(a.RedirectedTo)); err != nil || !isUUIDv7(a.RedirectedID) {
 			return Header{}, "", refuse(RefusedEvent, "redirected_to", err)
 		}
 	}
-	return b.received(a.ID, a.Party)
+	return b.received(a.ID, a.Party, a.Event)
 }
 
 func reasonHint(row EventRow) string {
@@ -132,8 +132,9 @@ func reasonHint(row EventRow) string {
 }
 
 // received finds a pli that is at the disposal of a party that lives here. One
-// that is quarantined is: a person who has telephoned says what becomes of it.
-func (b *Broker) received(id string, p PartyID) (Header, string, error) {
+// that is quarantined is, for a person who has telephoned and says what becomes of
+// it, not for a machine that fetches.
+func (b *Broker) received(id string, p PartyID, event Event) (Header, string, error) {
 	h, rec, err := b.record(id)
 	if err != nil {
 		return h, "", err
@@ -147,6 +148,8 @@ func (b *Broker) received(id string, p PartyID) (Header, string, error) {
 		return h, "", ErrNotFound
 	case !st.Readable():
 		return h, "", ErrNotYet
+	case event == Fetched && st.Has(FlagQuarantined):
+		return h, "", &Refusal{Code: RefusedEvent, Field: "event", Hint: "the pli is withheld: a person confirms it by telephone, then opens it or acts"}
 	}
 	return h, rec.Header, nil
 }
@@ -177,97 +180,14 @@ func (b *Broker) state(id string, p PartyID) (st State, ok bool) {
 	return st, ok
 }
 
-// Purge erases the content of a pli here, its body and the sealed details that
-// this broker holds, and signs that it did. What was proven stays proven.
-func (b *Broker) Purge(ctx context.Context, id string) error {
-	h, rec, err := b.record(id)
-	if err != nil {
-		return fmt.Errorf("purge: %w", err)
-	}
-	free, err := b.busy.take(ctx, rec.Body)
-	if err != nil {
-		return temporary("purge", err)
-	}
-	defer free()
-	var erase []string
-	err = b.journal.View(func(v journal.View) error {
-		if keeps(v, h, rec) {
-			erase = append(erase, journal.BodyName(rec.Body))
-		}
-		eachEvidence(v, id, func(_ uint64, e evidenceRecord) bool {
-			if e.Sealed != "" {
-				erase = append(erase, e.Sealed)
-			}
-			return true
-		})
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("purge: %w", err)
-	}
-	if err := b.signPurged(ctx, h, rec.Header, erase); err != nil {
-		return err
-	}
-	if len(erase) == 0 || erase[0] != journal.BodyName(rec.Body) {
-		return nil
-	}
-	// The file goes after the commit that says so; the sweep at start-up takes
-	// what a crash leaves between the two.
-	return b.journal.Bodies().Remove(rec.Body)
-}
-
-// keeps says whether the body is kept here for this pli: a refused one may
-// name the body of another.
-func keeps(v reader, h Header, rec pliRecord) bool {
-	if rec.Sent {
-		return true
-	}
-	return slices.ContainsFunc(h.Recipients(), func(p PartyID) bool {
-		st, _ := get[State](v, spaceState, stateKey(h.ID, p))
-		return st.Readable()
-	})
-}
-
-// signPurged says that the content is gone: for all at the sender's home, for
-// each recipient that lives here otherwise. The first one erases.
-func (b *Broker) signPurged(ctx context.Context, h Header, header string, erase []string) error {
-	pairs, to := []PartyID{""}, travel{}
-	if !b.atHome(h.From) {
-		pairs, to.dest = nil, []PartyID{h.From}
-		for _, p := range h.Recipients() {
-			if b.atHome(p) {
-				pairs = append(pairs, p)
-			}
-		}
-	}
-	said := false
-	for _, p := range pairs {
-		se, err := b.sign(ctx, Evidence{Event: Purged, ID: h.ID, Recipient: p, HeaderSHA256: header}, string(b.id), b.now())
-		if err != nil {
-			return temporary("signing", err)
-		}
-		err = b.commit(ctx, &evidenceInput{evidence: se, travel: to, erase: erase})
-		switch {
-		case err == nil:
-			said = true
-		case !errors.Is(err, errKnown) && !errors.Is(err, errDifferent):
-			return temporary("journal", err)
-		}
-	}
-	if !said {
-		return ErrAlready
-	}
-	return nil
-}
-
-// eachEvidence walks the evidences of a pli in the order of their leaves.
-func eachEvidence(v reader, id string, f func(leaf uint64, e evidenceRecord) bool) {
+// eachEvidence walks the evidences of a pli in the order of their positions.
+func eachEvidence(v reader, id string, f func(pos uint64, e evidenceRecord) bool) {
 	v.Scan(spaceEvidence, id+"/", "", func(key string, value []byte) bool {
-		var leaf uint64
+		var pos uint64
 		var rec evidenceRecord
-		if _, err := fmt.Sscanf(key[len(id)+1:], "%016x", &leaf); err != nil || decodeStrict(value, &rec) != nil {
+		if _, err := fmt.Sscanf(key[len(id)+1:], "%016x", &pos); err != nil || decodeStrict(value, &rec) != nil {
 			return true
 		}
-		return f(leaf, rec)
+		return f(pos, rec)
 	})
 }

@@ -93,7 +93,8 @@ func TestDuplicateEvidence(t *testing.T) {
 // Overdue comes to the recipient's home before the pli itself, which waited:
 // it is asked for again, not refused.
 func TestOverdueBeforeThePli(t *testing.T) {
-	tn, _, r := deposited(t)
+	tn, clock, r := deposited(t)
+	clock.advance(5 * 24 * time.Hour)
 	s, p := tn.tell(r.ID, r.HeaderSHA256, broker.Overdue, nil)
 	if err := tn.hear(s, p); !errors.Is(err, broker.ErrTemporary) {
 		t.Fatalf("before the pli: %v", err)

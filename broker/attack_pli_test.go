@@ -174,7 +174,7 @@ func TestTooLarge(t *testing.T) {
 	clock := newSteppedClock()
 	tn := newTown(t, func(p *wiring.Plan) { clock.plan(p); p.MaxBody = 10_000 })
 	tn.refusesSigned(signedRefusal{code: broker.ReasonTooLarge, change: func(_ *town, _ *steppedClock, d *draft) {
-		d.parts[3].b = make([]byte, 20_000)
+		d.parts[3].b = make([]byte, 8<<20) // more than a sender with the same limit could make
 		d.carried = func() (io.ReadCloser, error) {
 			t.Error("the body was asked for")
 			return nil, io.ErrUnexpectedEOF

@@ -115,7 +115,7 @@ func ReadOpenedEvidence(ctx context.Context, o Unsealed) (*OpenedEvidence, error
 	switch {
 	case Digest(out.DetailRaw) != out.Evidence.DetailSHA256 || !out.Detail.Matches(out.Evidence):
 		return nil, refuse(RefusedDetail, "detail_sha256", nil)
-	case (out.Detail.Basis == Passkey) != (out.Assertion != nil):
+	case !assertionHolds(out.Detail.Basis, out.Assertion, out.Evidence.DetailSHA256):
 		return nil, refuse(RefusedDetail, "assertion", nil)
 	}
 	return out, nil

@@ -27,19 +27,24 @@ type Options struct {
 	Now       func() time.Time
 	Rand      io.Reader
 	Secret    []byte // 32 bytes, local: HMAC of idempotency keys, submissions, lanes
-	MaxBody   int64  // bytes of plaintext of one pli; 0 is DefaultMaxBody
+	MaxBody   int64  // bytes of the document and pieces of one pli; 0 is DefaultMaxBody
 	Log       *slog.Logger
 }
 
-// DefaultMaxBody is the largest plaintext of one pli, in bytes: pieces of
-// 200 MB, their base64, and the rest.
-const DefaultMaxBody = 300 << 20
+// DefaultMaxBody is the largest document and pieces of one pli, in bytes.
+const DefaultMaxBody = 200_000_000
+
+// plainBound is the longest entity that holds n bytes of document and pieces:
+// 78 bytes a line for 57, and the other parts.
+func plainBound(n int64) int64 { return n/57*78 + 2*maxSmallPart }
+
+// sealedBound is the longest body that such an entity makes.
+func sealedBound(n int64) int64 { return plainBound(n) + plainBound(n)/1000 + 64<<10 }
 
 // Broker is one running broker. It is safe for concurrent use.
 type Broker struct {
 	id      BrokerID
-	dir     atomic.Pointer[directory.Directory]
-	dirSum  atomic.Pointer[string] // digest of the directory in force
+	dir     atomic.Pointer[inForce]
 	keys    Keys
 	journal *journal.Journal
 	carrier Carrier
@@ -53,6 +58,13 @@ type Broker struct {
 	recentPlis      recent[*recentPli]
 	recentEvidences recent[recentEvidence]
 	busy            turns // bodies in the course of a reception or a purge, by digest
+}
+
+// inForce is a directory and the digest under which it is journaled: both
+// change at once.
+type inForce struct {
+	*directory.Directory
+	sum string
 }
 
 // New wires a broker. The journal must be of the same broker, and the
@@ -89,7 +101,7 @@ func New(ctx context.Context, o Options) (*Broker, error) {
 func (b *Broker) ID() BrokerID { return b.id }
 
 // Directory is the directory in force.
-func (b *Broker) Directory() *directory.Directory { return b.dir.Load() }
+func (b *Broker) Directory() *directory.Directory { return b.dir.Load().Directory }
 
 // Journal is the delivery log of this broker.
 func (b *Broker) Journal() *journal.Journal { return b.journal }
@@ -117,8 +129,7 @@ func (b *Broker) SetDirectory(ctx context.Context, d *directory.Directory) error
 			return fmt.Errorf("directory in force: %w", err)
 		}
 	}
-	b.dirSum.Store(&sum)
-	b.dir.Store(d)
+	b.dir.Store(&inForce{d, sum})
 	return nil
 }
 

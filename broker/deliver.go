@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"vaguemestre/broker/clock"
 	"vaguemestre/broker/journal"
@@ -30,7 +31,7 @@ func (b *Broker) Deliver(ctx context.Context, it journal.Item) error {
 	case err == nil:
 		return b.settle(ctx, &settleInput{seq: it.Seq, id: id, outcome: journal.Done, carried: it})
 	case errors.As(err, &r):
-		return b.giveUp(ctx, it, id, ReasonRefused, r.Code)
+		return b.giveUp(ctx, it, id, ReasonRefused, closedCode(r.Code))
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case b.now().Sub(it.Entered) > clock.GiveUp:
@@ -44,6 +45,15 @@ func (b *Broker) Deliver(ctx context.Context, it journal.Item) error {
 // reasonErased is the reason of a dead letter whose content was purged before
 // it could be carried.
 const reasonErased = "contenu_efface"
+
+// closedCode keeps a code that came from another broker to the form of ours: it
+// goes to the journal and to screens.
+func closedCode(code string) string {
+	if code == "" || len(code) > 40 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return RefusedOther
+	}
+	return code
+}
 
 // carry hands a parcel to the carrier, or to this broker's own other half.
 func (b *Broker) carry(ctx context.Context, to PartyID, p Parcel) error {
@@ -87,7 +97,9 @@ func (b *Broker) relayFailed(ctx context.Context, it journal.Item, id, reason st
 	e := Evidence{Event: RelayFailed, ID: id, Recipient: to, ReasonCode: reason, HeaderSHA256: rec.Header, Prev: b.heads(id, to)}
 	se, err := b.sign(ctx, e, string(b.id), b.now())
 	if err != nil {
-		return false, temporary("signing", err)
+		// This broker's own key does not serve: the alarm must not wait for it.
+		b.log.Error("a fact cannot be signed", "event", string(e.Event), "id", id, "error", err.Error())
+		return false, nil
 	}
 	err = b.commit(ctx, &evidenceInput{evidence: se, settle: &dead, travel: b.toSender(h.From)})
 	switch {

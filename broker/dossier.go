@@ -22,7 +22,8 @@ type Dossier struct {
 	Directory           []byte                                       // in force when the pli was judged here
 	Certs               []DossierCert                                // as they were when judged, in the order of the judgements
 	Evidences           []DossierEvidence                            // in the order of this journal, the deposit not included
-	Leaf, DepositLeaf   uint64
+	Position            uint64                                       // of the pli (journal.View.Position)
+	DepositPosition     uint64
 }
 
 // DossierCert is one certificate of a signer.
@@ -30,8 +31,7 @@ type DossierCert struct {
 	Owner       string // party or broker
 	Fingerprint string
 	Bytes       []byte // as it was when judged
-	Current     []byte // as it is now: a later revocation shows here
-	data, sig   []byte // what it verified first
+	Current     []byte // as it is now: a later revocation shows here; nil once its owner is listed no more
 }
 
 // DossierEvidence is one evidence as it is held.
@@ -39,7 +39,7 @@ type DossierEvidence struct {
 	Evidence   Evidence
 	Bytes, Sig []byte
 	Sealed     []byte // nil when clear, or erased
-	Leaf       uint64
+	Position   uint64
 }
 
 // Dossier gathers a pli for a proof. It returns ErrNotFound when the journal
@@ -52,7 +52,7 @@ func (b *Broker) Dossier(id string) (*Dossier, error) {
 	if rec.Deposit == "" {
 		return nil, fmt.Errorf("dossier: no deposit stamp: %w", ErrNotFound)
 	}
-	d := &Dossier{ID: id, Header: h, Leaf: rec.Leaf, DepositLeaf: rec.DepositLeaf}
+	d := &Dossier{ID: id, Header: h, Position: rec.Pos, DepositPosition: rec.DepositPos}
 	err = b.journal.View(func(v journal.View) error {
 		parcel, err := b.pliParcel(v, id)
 		if err != nil {
@@ -67,10 +67,10 @@ func (b *Broker) Dossier(id string) (*Dossier, error) {
 		if err == nil {
 			home = deposit.Home
 		}
-		if err := d.addCert(v, string(h.From), rec.FromCert, d.HeaderBytes, d.HeaderSig); err != nil {
+		if err := d.addCert(v, string(h.From), rec.FromCert); err != nil {
 			return err
 		}
-		if err := d.addCert(v, string(home), rec.DepositCert, d.Deposit, d.DepositSig); err != nil {
+		if err := d.addCert(v, string(home), rec.DepositCert); err != nil {
 			return err
 		}
 		return d.addEvidences(v, rec.Header)
@@ -81,12 +81,13 @@ func (b *Broker) Dossier(id string) (*Dossier, error) {
 	return d, b.nameCerts(d)
 }
 
-// nameCerts finds the fingerprint of each certificate by a signature that it
-// verified. Outside the transaction, which must be short.
+// nameCerts reads the fingerprint of each certificate from the bytes that were
+// kept: its owner may have left the directory since. Outside the transaction,
+// which must be short.
 func (b *Broker) nameCerts(d *Dossier) error {
 	for i := range d.Certs {
 		c := &d.Certs[i]
-		fpr, _, err := b.keys.Verify(c.Owner, c.data, c.sig)
+		fpr, err := b.keys.Fingerprint(c.Bytes)
 		if err != nil {
 			return fmt.Errorf("dossier: certificate of %s: %w", c.Owner, err)
 		}
@@ -98,8 +99,8 @@ func (b *Broker) nameCerts(d *Dossier) error {
 
 func (d *Dossier) addEvidences(v journal.View, header string) error {
 	var failed error
-	eachEvidence(v, d.ID, func(leaf uint64, rec evidenceRecord) bool {
-		e := DossierEvidence{Leaf: leaf}
+	eachEvidence(v, d.ID, func(pos uint64, rec evidenceRecord) bool {
+		e := DossierEvidence{Position: pos}
 		if e.Bytes, failed = v.Object(rec.Digest); failed != nil {
 			return false
 		}
@@ -116,13 +117,13 @@ func (d *Dossier) addEvidences(v journal.View, header string) error {
 			e.Sealed, _ = v.Blob(rec.Sealed) // absent once erased
 		}
 		d.Evidences = append(d.Evidences, e)
-		failed = d.addCert(v, e.Evidence.By, rec.Cert, e.Bytes, e.Sig)
+		failed = d.addCert(v, e.Evidence.By, rec.Cert)
 		return failed == nil
 	})
 	return failed
 }
 
-func (d *Dossier) addCert(v journal.View, owner, digest string, data, sig []byte) error {
+func (d *Dossier) addCert(v journal.View, owner, digest string) error {
 	if slices.ContainsFunc(d.Certs, func(c DossierCert) bool { return c.Owner == owner && Digest(c.Bytes) == digest }) {
 		return nil
 	}
@@ -130,7 +131,7 @@ func (d *Dossier) addCert(v journal.View, owner, digest string, data, sig []byte
 	if err != nil {
 		return fmt.Errorf("certificate of %s: %w", owner, err)
 	}
-	d.Certs = append(d.Certs, DossierCert{Owner: owner, Bytes: cert, data: data, sig: sig})
+	d.Certs = append(d.Certs, DossierCert{Owner: owner, Bytes: cert})
 	return nil
 }
 
@@ -212,12 +213,7 @@ type Alarm struct {
 func (b *Broker) Alarms() ([]Alarm, error) {
 	var out []Alarm
 	err := b.journal.View(func(v journal.View) error {
-		v.Scan(spaceAlarm, "", "", func(key string, value []byte) bool {
-			if f := strings.Split(key, "/"); len(f) == 3 {
-				out = append(out, Alarm{ID: f[0], Recipient: PartyID(f[1]), Cause: Event(f[2]), Since: string(value)})
-			}
-			return true
-		})
+		out = ReadAlarms(v)
 		return nil
 	})
 	return out, err

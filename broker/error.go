@@ -45,6 +45,7 @@ const (
 	RefusedThread      = "fil"
 	RefusedEvent       = "evenement"
 	RefusedKey         = "cle"
+	RefusedOther       = "refus_inconnu" // a peer's code that is not of this list
 )
 
 func (r *Refusal) Error() string {

@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"vaguemestre/broker/directory"
@@ -117,7 +118,7 @@ func (e Evidence) check() error {
 		return fmt.Errorf("%w: event", ErrFormat)
 	case !isUUIDv7(e.ID):
 		return fmt.Errorf("%w: id", ErrFormat)
-	case !row.Either && row.ForAll != (e.Recipient == ""):
+	case !row.Either && row.ForAll != (e.Recipient == ""), e.Recipient != "" && !isParty(e.Recipient):
 		return fmt.Errorf("%w: recipient", ErrFormat)
 	case atErr != nil:
 		return fmt.Errorf("%w: at", ErrFormat)
@@ -152,8 +153,8 @@ func (e Evidence) checkDone(row EventRow) error {
 }
 
 func (e Evidence) checkLinks() error {
-	for _, p := range e.Prev {
-		if !isDigest(p) {
+	for i, p := range e.Prev {
+		if !isDigest(p) || slices.Contains(e.Prev[:i], p) {
 			return fmt.Errorf("%w: prev", ErrFormat)
 		}
 	}
@@ -232,7 +233,18 @@ func ParseDetail(b []byte) (Detail, error) {
 	if d.V != version || !known || !isUUIDv7(d.ID) || !isDigest(d.Salt) || !isDigest(d.HeaderSHA256) || !isBasis(d.Basis) || d.Actor.Name == "" {
 		return d, fmt.Errorf("%w: detail.json", ErrFormat)
 	}
+	if !isParty(d.Recipient) {
+		return d, fmt.Errorf("%w: recipient", ErrFormat)
+	}
+	if redirected := d.Event == Redirected; redirected != (d.RedirectedTo != "") || redirected != (d.RedirectedID != "") || redirected && !(isParty(d.RedirectedTo) && isUUIDv7(d.RedirectedID)) {
+		return d, fmt.Errorf("%w: redirected_to, redirected_id", ErrFormat)
+	}
 	return d, same(b, d.Encode())
+}
+
+func isParty(p PartyID) bool {
+	_, err := directory.ParsePartyID(string(p))
+	return err == nil
 }
 
 // Matches says whether a detail is the one that an evidence names: same fact,

@@ -2,8 +2,10 @@ package broker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"vaguemestre/broker/journal"
 )
@@ -196,10 +198,17 @@ func (b *Broker) timely(e Evidence, h Header, deposit Evidence, peer BrokerID, t
 		// A recipient whose clock says that the deposit is to come must be
 		// heard: its refusal is dated by that clock.
 		return refuse(ReasonBackDated, "at", nil)
-	case e.Event == Overdue && !e.SignedAt().After(deposit.SignedAt()):
+	case e.Event == Overdue && e.SignedAt().Before(b.patientUntil(e.Recipient, h, deposit)):
 		return refuse(ReasonBackDated, "at", nil)
 	}
 	return nil
+}
+
+// patientUntil is when a recipient will have been silent for too long, by the
+// directory in force here.
+func (b *Broker) patientUntil(p PartyID, h Header, deposit Evidence) time.Time {
+	party, _ := b.dir.Load().Party(p)
+	return b.overdueAt(party, h.Urgency, deposit.SignedAt())
 }
 
 // maySign says whether the signer of an evidence is the one that the table
@@ -219,11 +228,52 @@ func (b *Broker) maySign(e Evidence, h Header) error {
 	return nil
 }
 
+// signerFits looks at where the parties live now, then at where they lived when
+// the pli was deposited or judged here: a party may move while its evidence
+// travels.
 func (b *Broker) signerFits(want Signer, e Evidence, h Header) bool {
-	senderHome, _ := b.home(h.From)
-	partyHome, hasParty := b.home(e.Recipient)
+	now := func(p PartyID) BrokerID { home, _ := b.home(p); return home }
+	if b.signedFrom(now, want, e, h) {
+		return true
+	}
+	then := b.homesThen(h.ID)
+	return then != nil && b.signedFrom(func(p PartyID) BrokerID { return then[p] }, want, e, h)
+}
+
+// homesThen is where each party lived by the directory under which a pli was
+// journaled here.
+func (b *Broker) homesThen(id string) map[PartyID]BrokerID {
+	var d struct {
+		Parties []struct {
+			ID   PartyID  `json:"id"`
+			Home BrokerID `json:"home"`
+		} `json:"parties"`
+	}
+	err := b.journal.View(func(v journal.View) error {
+		rec, _ := get[pliRecord](v, spacePli, id)
+		text, err := v.Object(rec.Directory)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &d)
+	})
+	if err != nil {
+		return nil
+	}
+	homes := map[PartyID]BrokerID{}
+	for _, p := range d.Parties {
+		homes[p.ID] = p.Home
+	}
+	return homes
+}
+
+// signedFrom says whether an evidence is signed by whom the table names, the
+// parties living where home says ("" is nowhere).
+func (b *Broker) signedFrom(home func(PartyID) BrokerID, want Signer, e Evidence, h Header) bool {
+	partyHome := home(e.Recipient)
+	hasParty := partyHome != ""
 	byBroker := e.By == string(e.Home)
-	bySender := byBroker && e.Home == senderHome
+	bySender := byBroker && e.Home == home(h.From)
 	byParty := hasParty && e.By == string(e.Recipient) && e.Home == partyHome
 	byPartyHome := hasParty && byBroker && e.Home == partyHome
 	relay, _ := b.dir.Load().Broker(e.Home)
@@ -256,15 +306,18 @@ func (b *Broker) doubtful(se *signedEvidence) bool {
 func (b *Broker) quarantineEvidence(se *signedEvidence) Input {
 	e := se.Evidence
 	in := &noteInput{id: e.ID, digest: se.digest(), objects: [][]byte{se.Bytes, se.Sig}}
+	kept := Digest(se.Sig)
 	if se.Sealed != nil {
 		in.blobs = []journal.Blob{se.blob()}
+		kept += " " + se.blob().Name
 	}
 	in.puts = []journal.Put{
-		{Space: spaceDoubt, Key: e.ID + "/" + se.digest(), Value: []byte(Digest(se.Sig))},
+		{Space: spaceDoubt, Key: e.ID + "/" + se.digest(), Value: []byte(kept)},
 		{Space: spaceAlarm, Key: alarmKey(e.ID, e.Recipient, Quarantined), Value: []byte(e.At)},
 	}
 	return in
 }
 
-// spaceDoubt lists evidences that are kept and count for nothing: <id>/<digest>.
+// spaceDoubt lists evidences that are kept and count for nothing: <id>/<digest>,
+// with the digest of the signature and, after a space, the blob of the seal.
 const spaceDoubt = "doubt"

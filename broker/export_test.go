@@ -37,7 +37,7 @@ func (b *Broker) Plant(ctx context.Context, p *PliParcel, body []byte) error {
 	return b.commit(ctx, &acceptInput{
 		pli: &sealedPli{
 			Header: h, HeaderBytes: p.Header, HeaderSig: p.HeaderSig, Deposit: deposit, DepositBytes: p.Deposit,
-			DepositSig: p.DepositSig, DepositCert: stamped, Body: blob, FromCert: cert, Directory: *b.dirSum.Load(),
+			DepositSig: p.DepositSig, DepositCert: stamped, Body: blob, FromCert: cert, Directory: b.dir.Load().sum,
 		},
 		idemKey: Digest(p.Header), idemMAC: Digest(p.Header), lane: Digest(p.Header)[:32],
 	})
@@ -87,4 +87,10 @@ func (b *Broker) Fold(d *Dossier, p PartyID) State {
 		}
 	}
 	return st
+}
+
+// ParcelOf is what an item carries.
+func (b *Broker) ParcelOf(it journal.Item) (Parcel, error) {
+	p, _, err := b.parcel(it)
+	return p, err
 }

@@ -18,7 +18,7 @@ func (b *Broker) judge(ctx context.Context, a *arrival) (string, error) {
 	if !a.pli.Header.Addresses(a.recipient) {
 		return ReasonNotAddressee, nil
 	}
-	if a.pli.Header.BodySize > b.maxBody {
+	if a.pli.Header.BodySize > sealedBound(b.maxBody) {
 		return ReasonTooLarge, nil
 	}
 	if err := b.takeBody(ctx, a); err != nil {

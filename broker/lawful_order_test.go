@@ -104,7 +104,7 @@ func TestEvidencesInAnyOrder(t *testing.T) {
 // An act that comes before a quarantine leaves no alarm that nobody could end;
 // overdue that comes after the act is kept, and says nothing.
 func TestFailureAfterTheAct(t *testing.T) {
-	tn, _, r := deposited(t)
+	tn, clock, r := deposited(t)
 	for _, e := range []broker.Event{broker.Returned, broker.Quarantined} {
 		if err := tn.hear(tn.tell(r.ID, r.HeaderSHA256, e, nil)); err != nil {
 			t.Fatal(err)
@@ -117,6 +117,7 @@ func TestFailureAfterTheAct(t *testing.T) {
 	if _, err := tn.at(justice).Acknowledge(t.Context(), broker.Act{ID: r.ID, Party: parquet, Event: broker.TakenInCharge, Actor: broker.Actor{Name: "SPÉCIMEN"}, Basis: broker.Declared}); err != nil {
 		t.Fatal(err)
 	}
+	clock.advance(5 * 24 * time.Hour)
 	if err := tn.hear(tn.tell(r.ID, r.HeaderSHA256, broker.Overdue, nil)); err != nil {
 		t.Fatal(err)
 	}

@@ -46,13 +46,14 @@ func TestPurgeOfARefusedPli(t *testing.T) {
 		d.parts[3].b = noise(200_000)
 		d.acte.PiecesSHA256 = []string{broker.Digest(d.parts[3].b)}
 	})
-	if err := tn.receive(p); err != nil {
-		t.Fatal(err)
-	}
 	again := *first
 	again.h.ID = uuid7(first.signedAt)
-	if err := tn.receive(tn.sign(&again)); err != nil {
-		t.Fatal(err)
+	for _, p := range []*broker.PliParcel{p, tn.sign(&again)} {
+		for _, to := range []broker.PartyID{parquet, juge} {
+			if err := tn.at(justice).Receive(ctx, nord, to, broker.Parcel{Pli: p}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if e := tn.reception(again.h.ID, parquet); e.ReasonCode != broker.ReasonHeaderDiffers {
 		t.Fatalf("%s %s", e.Event, e.ReasonCode)

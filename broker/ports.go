@@ -13,7 +13,8 @@ type Keys interface {
 	// Sign makes one armored detached signature of owner over data.
 	Sign(ctx context.Context, owner string, data []byte, now time.Time) (sig []byte, fingerprint string, err error)
 	// Verify checks a detached signature against every certificate that was
-	// ever listed for owner. It does not judge expiry or revocation.
+	// ever listed for owner. It does not judge expiry or revocation of the
+	// certificate: see Standing and RevokedAt.
 	Verify(owner string, data, sig []byte) (fingerprint string, at time.Time, err error)
 	// Standing is one of "usable", "not_yet", "expired", "retired",
 	// "compromised", "unfit", "unknown".
@@ -33,6 +34,9 @@ type Keys interface {
 	OwnerOf(fingerprint string) (owner string, ok bool)
 	// Cert is the certificate as it stands now, binary.
 	Cert(fingerprint string) ([]byte, bool)
+	// Fingerprint is that of a certificate as Cert gave it once, also of an
+	// owner that nobody lists any more.
+	Fingerprint(cert []byte) (string, error)
 }
 
 // Unsealed is a message that was decrypted and verified to its end. It is an

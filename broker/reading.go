@@ -221,7 +221,7 @@ func (c *Content) acteAgrees(small map[string][]byte) bool {
 	if a.ID != h.ID || a.Kind != c.Inner.Kind || Digest(small[PartDocument]) != a.DocumentSHA256 || len(a.PiecesSHA256) != len(c.Pieces) {
 		return false
 	}
-	if (a.Basis == Passkey) != (small[PartAssertion] != nil) {
+	if !assertionHolds(a.Basis, small[PartAssertion], Digest(small[PartActe])) {
 		return false
 	}
 	for i, d := range a.PiecesSHA256 {

@@ -54,7 +54,7 @@ func (b *Broker) receivePli(ctx context.Context, peer BrokerID, to PartyID, parc
 	}
 	// From here the header is known to be its sender's: every refusal is signed.
 	if known, replay := b.knownReception(a); known {
-		return nil
+		return b.sayAgain(ctx, a)
 	} else if replay {
 		return b.judgeReplay(ctx, a)
 	}
@@ -91,7 +91,7 @@ func (b *Broker) identify(peer BrokerID, to PartyID, parcel *PliParcel) (*arriva
 		return nil, refuse(RefusedSignature, "header", err)
 	}
 	cert, _ := b.keys.Cert(fpr)
-	pli := &sealedPli{Header: h, HeaderBytes: parcel.Header, HeaderSig: parcel.HeaderSig, FromCert: cert, Directory: *b.dirSum.Load()}
+	pli := &sealedPli{Header: h, HeaderBytes: parcel.Header, HeaderSig: parcel.HeaderSig, FromCert: cert, Directory: b.dir.Load().sum}
 	return &arrival{parcel: parcel, pli: pli, recipient: to, signer: fpr, signedAt: at}, nil
 }
 
@@ -168,6 +168,8 @@ func (b *Broker) conclude(ctx context.Context, a *arrival, code string) error {
 		return temporary("journal", err)
 	case keyless:
 		return temporary("signing the outcome", b.keys.Usable(string(a.recipient), b.now(), false))
+	case err != nil:
+		return b.sayAgain(ctx, a)
 	}
 	return nil
 }

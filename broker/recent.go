@@ -88,8 +88,11 @@ func (b *Broker) remember(in Input) {
 		b.recentPlis.put(p.Header.ID, r, 2048+len(p.Body.Bytes))
 	case *receiveInput:
 		b.rememberEvidence(in.outcome, in.travel)
+	case *purgeInput:
+		b.recentPlis.clear()
+		b.recentEvidences.clear()
 	case *evidenceInput:
-		if len(in.erase) > 0 {
+		if in.purge != nil {
 			b.recentPlis.clear()
 			b.recentEvidences.clear()
 			return

@@ -51,7 +51,7 @@ func TestRefusalsAtDeposit(t *testing.T) {
 		{"an actor not in UTF-8", broker.RefusedActor, "actor", true, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Actor.Name = "\xff" + canary }},
 		{"an actor without end", broker.RefusedActor, "actor", true, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Actor.Function = strings.Repeat(canary, 2000) }},
 		{"no such basis", broker.RefusedActor, "basis", false, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Basis = "orale" }},
-		{"passkey without assertion", broker.RefusedActor, "basis", false, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Basis = broker.Passkey }},
+		{"passkey without assertion", broker.RefusedActor, "basis", true, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Basis = broker.Passkey }},
 		{"no such urgency", broker.RefusedUrgency, "urgency", false, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Urgency = "U9" }},
 		{"thread that is no id", broker.RefusedThread, "thread", false, func(_ *town, _ *steppedClock, s *broker.Submission) { s.Thread = canary }},
 		{"reply to what is no id", broker.RefusedThread, "in_reply_to", false, func(_ *town, _ *steppedClock, s *broker.Submission) { s.ReplyTo = "1" }},

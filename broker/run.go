@@ -104,7 +104,8 @@ func (b *Broker) fire(ctx context.Context, t journal.Timer) error {
 	e := Evidence{Event: Overdue, ID: id, Recipient: p, HeaderSHA256: rec.Header, Prev: b.heads(id, p)}
 	se, err := b.sign(ctx, e, string(b.id), b.now())
 	if err != nil {
-		return temporary("signing", err)
+		b.log.Error("a silence cannot be signed", "id", id, "error", err.Error())
+		return b.commit(ctx, b.unsignedSilence(t, id, p))
 	}
 	to := travel{}
 	if !b.atHome(p) {
@@ -115,6 +116,18 @@ func (b *Broker) fire(ctx context.Context, t journal.Timer) error {
 		return b.commit(ctx, &timerInput{key: t.Key})
 	}
 	return err
+}
+
+// unsignedSilence raises the alarm when this broker's own key does not serve,
+// and tries to sign again later.
+func (b *Broker) unsignedSilence(t journal.Timer, id string, p PartyID) Input {
+	if st, ok := b.state(id, p); ok && st.Acted {
+		return &timerInput{key: t.Key}
+	}
+	now := b.now()
+	t.Due = now.Add(time.Minute)
+	alarm := journal.Put{Space: spaceAlarm, Key: alarmKey(id, p, Overdue), Value: []byte(FormatTime(now))}
+	return &noteInput{id: id, puts: []journal.Put{alarm}, timers: []journal.Timer{t}}
 }
 
 // timerInput forgets a timer that has nothing left to do.

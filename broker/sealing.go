@@ -60,7 +60,7 @@ func (b *Broker) seal(ctx context.Context, s *submission) (*acceptInput, error) 
 	if err != nil {
 		return nil, err
 	}
-	pli := &sealedPli{Header: h, HeaderBytes: h.Encode(), Body: body, Directory: *b.dirSum.Load()}
+	pli := &sealedPli{Header: h, HeaderBytes: h.Encode(), Body: body, Directory: b.dir.Load().sum}
 	if err := b.stamp(ctx, pli); err != nil {
 		b.dropBody(body)
 		return nil, err
@@ -118,13 +118,9 @@ func (b *Broker) sealBody(ctx context.Context, s *submission, h *Header) (journa
 	if err != nil {
 		return journal.Blob{}, nil, temporary("sealing", err)
 	}
-	limited := &limitedWriter{w: plain, left: b.maxBody}
-	pieces, err := b.compose(limited, s, h)
+	pieces, err := b.compose(plain, s, h)
 	if err == nil {
 		err = plain.Close()
-	}
-	if limited.left < 0 {
-		return journal.Blob{}, nil, &Refusal{Code: ReasonTooLarge, Field: "pieces", Hint: "the pieces are too large for one pli: send them in several transmissions of the same thread"}
 	}
 	if r := (*Refusal)(nil); errors.As(err, &r) {
 		return journal.Blob{}, nil, r
@@ -167,10 +163,14 @@ func (b *Broker) compose(w io.Writer, s *submission, h *Header) ([]string, error
 		return nil, err
 	}
 	pieces := make([]string, 0, len(s.Pieces))
+	left := b.maxBody - int64(len(s.doc.Bytes()))
 	for i, p := range s.doc.Pieces() {
-		d, size, err := e.part(pieceName(i+1, p), p.TypeMIME, pieceReader{s.Pieces[i], i + 1})
+		d, size, err := e.part(pieceName(i+1, p), p.TypeMIME, io.LimitReader(pieceReader{s.Pieces[i], i + 1}, max(left, 0)+1))
 		if err != nil {
 			return nil, fmt.Errorf("piece %d: %w", i+1, err)
+		}
+		if left -= size; left < 0 {
+			return nil, &Refusal{Code: ReasonTooLarge, Field: "pieces", Hint: "the pieces are too large for one pli: send them in several transmissions of the same thread"}
 		}
 		if size == 0 {
 			return nil, &Refusal{Code: RefusedPieces, Field: fmt.Sprintf("pieces[%d]", i), Hint: "this file is empty: join it again, or take it off the list"}
@@ -196,17 +196,4 @@ func (b *Broker) dropBody(body journal.Blob) {
 		// A failure leaves a file that the sweep at start-up removes.
 		_ = b.journal.Bodies().Remove(body.SHA256)
 	}
-}
-
-// limitedWriter refuses more than left bytes; left is negative after that.
-type limitedWriter struct {
-	w    io.Writer
-	left int64
-}
-
-func (l *limitedWriter) Write(p []byte) (int, error) {
-	if l.left -= int64(len(p)); l.left < 0 {
-		return 0, ErrFormat
-	}
-	return l.w.Write(p)
 }

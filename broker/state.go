@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"vaguemestre/broker/journal"
 )
@@ -13,7 +14,7 @@ import (
 const (
 	spacePli       = "pli"       // <id>
 	spaceState     = "state"     // <id>/<recipient>
-	spaceEvidence  = "evidence"  // <id>/<leaf, 16 hex>
+	spaceEvidence  = "evidence"  // <id>/<position, 16 hex>
 	spaceUnique    = "unique"    // <id>/<recipient>/<event>/<by>/<16 of header_sha256>
 	spaceIdem      = "idem"      // <hmac of party and key>
 	spaceInbox     = "inbox"     // <party>/<id>
@@ -39,6 +40,7 @@ type State struct {
 	ClosedAt string   `json:"t,omitempty"` // its `at`
 	Flags    Flag     `json:"f,omitempty"`
 	Acted    bool     `json:"a,omitempty"` // an act came
+	Judged   bool     `json:"j,omitempty"` // consigned came: nothing is withheld any more
 	Heads    []string `json:"h,omitempty"` // evidences that none of the others names in prev
 	Named    []string `json:"n,omitempty"` // evidences that another names in prev, arrived or not
 }
@@ -56,8 +58,9 @@ func (s State) Apply(e Evidence, digest string) State {
 	if row.Closes && s.closesBefore(e) {
 		s.Closure, s.ClosedAt = e.Event, e.At
 	}
-	s.Flags = s.raise(row)
 	s.Acted = s.Acted || row.Act
+	s.Judged = s.Judged || e.Event == Consigned
+	s.Flags = s.raise(row)
 	s.Named = union(s.Named, e.Prev)
 	s.Heads = slices.DeleteFunc(union(s.Heads, []string{digest}), func(h string) bool {
 		return slices.Contains(s.Named, h)
@@ -94,10 +97,13 @@ func (s State) raise(row EventRow) Flag {
 	progress, _ := LookupEvent(s.Progress)
 	consigned, _ := LookupEvent(Consigned)
 	if progress.Rank >= consigned.Rank {
-		f &^= consigned.Clears
+		f &^= consigned.Clears &^ FlagQuarantined
 	}
-	if s.Acted || row.Act {
+	if s.Acted {
 		f &^= FlagOverdue
+	}
+	if s.Acted || s.Judged {
+		f &^= FlagQuarantined // what a machine fetches, or a person looks at, stays withheld
 	}
 	return f
 }
@@ -127,7 +133,9 @@ func (s State) Delivered() bool {
 // kept for a person to decide.
 func (s State) Readable() bool { return s.Delivered() || s.Has(FlagQuarantined) }
 
-// pliRecord says where the parts of a pli are. Every string is a digest.
+// pliRecord says where the parts of a pli are. Every string is a digest. A
+// position is counted over all logs (journal.View.Position): it names the log
+// and the leaf, also after a restored backup.
 type pliRecord struct {
 	Header      string `json:"h"`
 	HeaderSig   string `json:"hs"`
@@ -135,14 +143,14 @@ type pliRecord struct {
 	DepositSig  string `json:"ds,omitempty"`
 	Body        string `json:"b"`
 	Sent        bool   `json:"s,omitempty"` // deposited here
-	Leaf        uint64 `json:"n"`           // of the pli
-	DepositLeaf uint64 `json:"dn,omitempty"`
+	Pos         uint64 `json:"n"`           // of the pli
+	DepositPos  uint64 `json:"dn,omitempty"`
 	FromCert    string `json:"fc"` // certificates as they were when judged
 	DepositCert string `json:"dc,omitempty"`
 	Directory   string `json:"dir,omitempty"` // directory in force
 }
 
-// evidenceRecord says where one evidence is.
+// evidenceRecord says where one evidence is; its key says at which position.
 type evidenceRecord struct {
 	Digest string `json:"d"`
 	Sig    string `json:"s"`
@@ -156,7 +164,7 @@ func uniqueKey(e Evidence) string {
 	return strings.Join([]string{e.ID, string(e.Recipient), string(e.Event), e.By, e.HeaderSHA256[:16]}, "/")
 }
 
-func evidenceKey(id string, n uint64) string { return fmt.Sprintf("%s/%016x", id, n) }
+func evidenceKey(id string, pos uint64) string { return fmt.Sprintf("%s/%016x", id, pos) }
 
 func alarmKey(id string, p PartyID, cause Event) string {
 	return id + "/" + string(p) + "/" + string(cause)
@@ -187,7 +195,8 @@ type reader interface {
 	Object(sha256 string) ([]byte, error)
 	HasBlob(name string) bool
 	Head() journal.Head
-	Size() uint64
+	Position() uint64
 	Timer(key string) (journal.Timer, bool)
 	Letters(from uint64, n int) []journal.Item
+	Heads(topic, dest string, now time.Time, n int) []journal.Item
 }

@@ -63,8 +63,10 @@ func TestStateOnlyGoesUp(t *testing.T) {
 				t.Fatalf("from %s back to %s", before.Event, after.Event)
 			case delivered && !s.Delivered(), acted && !s.Acted:
 				t.Fatalf("after %s: %+v", e.Event, s)
-			case s.Delivered() && s.Has(FlagConsignFailed|FlagQuarantined|FlagRelayFailed):
+			case s.Delivered() && s.Has(FlagConsignFailed|FlagRelayFailed):
 				t.Fatalf("delivered, and %v", s.FlagWords())
+			case (s.Judged || s.Acted) && s.Has(FlagQuarantined):
+				t.Fatal("consigned or acted on, and quarantined")
 			case s.Acted && s.Has(FlagOverdue):
 				t.Fatal("an act came, and overdue")
 			}

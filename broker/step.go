@@ -89,10 +89,10 @@ func (in *acceptInput) step(s reader, now time.Time) (journal.Batch, error) {
 // newPli is the two events by which a pli enters this journal: itself, and the
 // deposit stamp when there is a valid one.
 func newPli(s reader, p *sealedPli, sent bool, now time.Time) []journal.Event {
-	h, digest, next := p.Header, p.digest(), s.Size()
+	h, digest, next := p.Header, p.digest(), s.Position()
 	rec := pliRecord{
 		Header: digest, HeaderSig: Digest(p.HeaderSig), Body: h.BodySHA256, Sent: sent,
-		Leaf: next, FromCert: Digest(p.FromCert), Directory: p.Directory,
+		Pos: next, FromCert: Digest(p.FromCert), Directory: p.Directory,
 	}
 	e := journal.Event{Type: journal.TypePli, At: now, ID: h.ID, Digest: digest}
 	e.Objects = [][]byte{p.HeaderBytes, p.HeaderSig}
@@ -103,7 +103,7 @@ func newPli(s reader, p *sealedPli, sent bool, now time.Time) []journal.Event {
 	events := []journal.Event{e}
 	if p.DepositBytes != nil {
 		rec.Deposit, rec.DepositSig = Digest(p.DepositBytes), Digest(p.DepositSig)
-		rec.DepositLeaf, rec.DepositCert = next+1, Digest(p.DepositCert)
+		rec.DepositPos, rec.DepositCert = next+1, Digest(p.DepositCert)
 		d := journal.Event{Type: string(Accepted), At: now, ID: h.ID, Digest: rec.Deposit}
 		d.Objects = [][]byte{p.DepositBytes, p.DepositSig}
 		keepCert(s, &d, p.DepositCert)
@@ -139,7 +139,7 @@ type signedEvidence struct {
 func (e *signedEvidence) digest() string { return Digest(e.Bytes) }
 
 // event is the leaf of an evidence, with its objects, not yet its effects.
-func (e *signedEvidence) event(s reader, leaf uint64, now time.Time) journal.Event {
+func (e *signedEvidence) event(s reader, pos uint64, now time.Time) journal.Event {
 	ev := journal.Event{Type: string(e.Evidence.Event), At: now, ID: e.Evidence.ID, Digest: e.digest()}
 	ev.Objects = [][]byte{e.Bytes, e.Sig}
 	rec := evidenceRecord{Digest: e.digest(), Sig: Digest(e.Sig), Cert: Digest(e.Cert)}
@@ -149,7 +149,7 @@ func (e *signedEvidence) event(s reader, leaf uint64, now time.Time) journal.Eve
 	}
 	keepCert(s, &ev, e.Cert)
 	ev.Puts = append(ev.Puts,
-		put(spaceEvidence, evidenceKey(e.Evidence.ID, leaf), rec),
+		put(spaceEvidence, evidenceKey(e.Evidence.ID, pos), rec),
 		journal.Put{Space: spaceUnique, Key: uniqueKey(e.Evidence), Value: []byte(e.digest())})
 	return ev
 }
@@ -163,9 +163,9 @@ func (e *signedEvidence) blob() journal.Blob {
 // travel says where an evidence made here must go: "" stays.
 type travel struct{ dest []PartyID }
 
-func (t travel) enqueue(ev *journal.Event) {
+func (t travel) enqueue(ev *journal.Event, urgent bool) {
 	for _, d := range t.dest {
-		ev.Enqueue = append(ev.Enqueue, journal.Item{Topic: TopicEvidence, Dest: string(d), Payload: []byte(ev.Digest)})
+		ev.Enqueue = append(ev.Enqueue, journal.Item{Topic: TopicEvidence, Dest: string(d), Urgent: urgent, Payload: []byte(ev.Digest)})
 	}
 }
 
@@ -199,11 +199,11 @@ func (in *receiveInput) step(s reader, now time.Time) (journal.Batch, error) {
 		if known {
 			events = events[1:]
 			rec.Deposit, rec.DepositSig = Digest(in.pli.DepositBytes), Digest(in.pli.DepositSig)
-			rec.DepositLeaf, rec.DepositCert = s.Size(), Digest(in.pli.DepositCert)
+			rec.DepositPos, rec.DepositCert = s.Position(), Digest(in.pli.DepositCert)
 			events[0].Puts = append(events[0].Puts, put(spacePli, h.ID, rec))
 		}
 	}
-	ev := in.outcome.event(s, s.Size()+uint64(len(events)), now)
+	ev := in.outcome.event(s, s.Position()+uint64(len(events)), now)
 	if known && in.pli.Body.Name != "" && !s.HasBlob(in.pli.Body.Name) {
 		ev.Blobs = append(ev.Blobs, in.pli.Body)
 	}
@@ -218,7 +218,7 @@ func (in *receiveInput) step(s reader, now time.Time) (journal.Batch, error) {
 	if in.exact != "" {
 		ev.Puts = append(ev.Puts, journal.Put{Space: spaceRefusal, Key: stateKey(h.ID, in.recipient), Value: []byte(in.exact)})
 	}
-	in.travel.enqueue(&ev)
+	in.travel.enqueue(&ev, h.Urgency == U0)
 	return journal.Batch{Events: append(events, ev)}, nil
 }
 
@@ -262,11 +262,11 @@ type evidenceInput struct {
 	evidence *signedEvidence
 	travel   travel
 	settle   *journal.Settlement // the item that it ends, if any
-	erase    []string            // blobs that are gone with it
+	purge    *purge              // what is erased with it, if anything
 	foreign  bool                // names another header of that id: kept with an alarm, changes no state
 }
 
-func (in *evidenceInput) step(s reader, now time.Time) (journal.Batch, error) {
+func (in *evidenceInput) step(s reader, now time.Time) (batch journal.Batch, err error) {
 	e := in.evidence.Evidence
 	if held, ok := s.Get(spaceUnique, uniqueKey(e)); ok {
 		if string(held) != in.evidence.digest() {
@@ -279,14 +279,18 @@ func (in *evidenceInput) step(s reader, now time.Time) (journal.Batch, error) {
 			return journal.Batch{}, errNotNeeded
 		}
 	}
-	ev := in.evidence.event(s, s.Size(), now)
+	ev := in.evidence.event(s, s.Position(), now)
 	if in.foreign {
 		ev.Puts = append(ev.Puts, journal.Put{Space: spaceAlarm, Key: alarmKey(e.ID, e.Recipient, e.Event), Value: []byte(e.At)})
-	} else if err := in.fold(s, &ev); err != nil {
+	} else if err = in.fold(s, &ev); err != nil {
 		return journal.Batch{}, err
 	}
-	ev.Erase = in.erase
-	in.travel.enqueue(&ev)
+	if in.purge != nil {
+		if ev.Erase, err = in.purge.content(s, now); err != nil {
+			return journal.Batch{}, err
+		}
+	}
+	in.travel.enqueue(&ev, len(in.travel.dest) > 0 && urgentPli(s, e.ID))
 	if in.settle != nil {
 		ev.Settle = []journal.Settlement{*in.settle}
 	}
@@ -378,10 +382,11 @@ type noteInput struct {
 	blobs   []journal.Blob
 	puts    []journal.Put
 	settle  []journal.Settlement
+	timers  []journal.Timer
 }
 
 func (in *noteInput) step(_ reader, now time.Time) (journal.Batch, error) {
 	ev := journal.Event{Type: journal.TypeNoted, At: now, ID: in.id, Digest: in.digest}
-	ev.Objects, ev.Blobs, ev.Puts, ev.Settle = in.objects, in.blobs, in.puts, in.settle
+	ev.Objects, ev.Blobs, ev.Puts, ev.Settle, ev.Timers = in.objects, in.blobs, in.puts, in.settle, in.timers
 	return journal.Batch{Events: []journal.Event{ev}}, nil
 }

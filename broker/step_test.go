@@ -47,14 +47,17 @@ func (m *memory) Object(d string) ([]byte, error) {
 	return nil, journal.ErrNotFound
 }
 
-// Size is the number of leaves.
-func (m *memory) Size() uint64             { return m.size }
+// Position is the number of leaves: there is one log.
+func (m *memory) Position() uint64         { return m.size }
 func (m *memory) HasBlob(name string) bool { return m.blobs[name] }
 func (m *memory) Head() journal.Head {
 	return journal.Head{Broker: "courrier-justice-lille", Size: m.size}
 }
 func (m *memory) Timer(key string) (journal.Timer, bool)    { t, ok := m.timers[key]; return t, ok }
 func (m *memory) Letters(uint64, int) (none []journal.Item) { return none }
+func (m *memory) Heads(string, string, time.Time, int) (none []journal.Item) {
+	return none
+}
 
 func (m *memory) apply(b journal.Batch) {
 	for _, e := range b.Events {
@@ -122,7 +125,7 @@ func TestStepIsPure(t *testing.T) {
 		&receiveInput{pli: somePli(), recipient: "je-lille", outcome: signedAs(Quarantined, "je-lille", header), exact: "undecipherable"},
 		&evidenceInput{evidence: signedAs(Overdue, "parquet-lille", header)},
 		&evidenceInput{evidence: signedAs(TakenInCharge, "parquet-lille", header)},
-		&evidenceInput{evidence: signedAs(Purged, "parquet-lille", header), erase: []string{journal.BodyName(someDigest)}},
+		&evidenceInput{evidence: signedAs(Purged, "parquet-lille", header), purge: &purge{header: pli.Header, here: []PartyID{"parquet-lille"}}},
 		&settleInput{seq: 7, outcome: journal.Done},
 		&timerInput{key: "overdue/x"},
 	} {

@@ -49,7 +49,7 @@ const FileName = "vaguemestre.toml"
 const (
 	DefaultBody      = 200_000_000
 	MinBody          = 1_000_000
-	MaxBody          = 2_000_000_000
+	MaxBody          = 230_000_000 // its base64 must fit in what crypto/seal opens, 320 MiB
 	DefaultFreeSpace = 1_000_000_000
 	MinFreeSpace     = 50_000_000
 
@@ -92,7 +92,7 @@ type Config struct {
 
 // Limits protect this machine, in bytes.
 type Limits struct {
-	Body      int64 `toml:"body"`       // largest sealed body accepted
+	Body      int64 `toml:"body"`       // largest document and pieces of one pli
 	FreeSpace int64 `toml:"free_space"` // below this, no new submission is accepted
 }
 

@@ -36,6 +36,7 @@ func TestStore(t *testing.T, open func(t *testing.T) journal.Store) {
 		{"scans in order", testScan},
 		{"keeps lanes in order", testLanes},
 		{"lets urgent work overtake", testUrgent},
+		{"waits for no hour that was set back", testClockSetBack},
 		{"retries, buries and requeues", testSettle},
 		{"keeps timers", testTimers},
 		{"keeps checkpoints", testCheckpoints},
@@ -101,7 +102,7 @@ func testBegin(t *testing.T, s journal.Store) {
 		if _, err := v.Leaf(1); !errors.Is(err, journal.ErrNotFound) {
 			t.Errorf("leaf after the end: %v", err)
 		}
-		if l := v.Logs(); len(l) != 1 || l[0] != h {
+		if l := v.Logs(); len(l) != 1 || l[0] != h || v.Position() != h.Size {
 			t.Errorf("logs %v", l)
 		}
 		if _, err := v.Log("relais/log/00000000000000000000000000000000"); !errors.Is(err, journal.ErrNotFound) {

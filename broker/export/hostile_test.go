@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -147,7 +148,7 @@ func TestPasskey(t *testing.T) {
 	}
 	challenge := sha256.Sum256([]byte("detail"))
 	good := passkey(t, key, get, challenge[:], 1)
-	if err := export.CheckAssertionFile(good, challenge[:]); err != nil {
+	if err := broker.CheckAssertion(good, hex.EncodeToString(challenge[:])); err != nil {
 		t.Errorf("a good assertion: %v", err)
 	}
 	other := sha256.Sum256([]byte("other"))
@@ -173,7 +174,7 @@ func TestPasskey(t *testing.T) {
 		if bytes.Equal(b, good) {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		if export.CheckAssertionFile(b, challenge[:]) == nil {
+		if broker.CheckAssertion(b, hex.EncodeToString(challenge[:])) == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

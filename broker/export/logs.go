@@ -2,7 +2,6 @@ package export
 
 import (
 	"errors"
-	"slices"
 
 	"vaguemestre/broker"
 	"vaguemestre/broker/journal"
@@ -10,7 +9,7 @@ import (
 
 // fact is what a leaf must say.
 type fact struct {
-	n                uint64
+	pos              uint64 // journal.View.Position
 	kind, id, digest string
 }
 
@@ -18,68 +17,78 @@ type fact struct {
 func (e *exporting) facts() []fact {
 	d := e.d
 	out := []fact{
-		{d.Leaf, journal.TypePli, d.ID, broker.Digest(d.HeaderBytes)},
-		{d.DepositLeaf, string(broker.Accepted), d.ID, broker.Digest(d.Deposit)},
+		{d.Position, journal.TypePli, d.ID, broker.Digest(d.HeaderBytes)},
+		{d.DepositPosition, string(broker.Accepted), d.ID, broker.Digest(d.Deposit)},
 	}
 	for _, v := range d.Evidences {
-		out = append(out, fact{v.Leaf, string(v.Evidence.Event), d.ID, broker.Digest(v.Bytes)})
+		out = append(out, fact{v.Position, string(v.Evidence.Event), d.ID, broker.Digest(v.Bytes)})
 	}
 	return out
 }
 
 // foundLog is the log that holds the facts.
 type foundLog struct {
-	head   journal.Head
-	leaves [][]byte
-	last   uint64 // the highest number of them
+	head    journal.Head
+	numbers []uint64 // of their leaves in that log
+	leaves  [][]byte
+	last    uint64 // the highest number of them
 }
 
-// findLog looks for the log that holds all the facts, from the one in course
-// back: numbers begin again in the log that follows a restored backup.
+// findLog finds the log that holds all the facts, by their positions.
 func findLog(j *journal.Journal, facts []fact) (foundLog, error) {
 	var out foundLog
 	err := j.View(func(v journal.View) error {
-		heads := v.Logs()
-		for _, h := range slices.Backward(heads) {
-			l, err := v.Log(h.Origin)
-			if err != nil {
-				return err
-			}
-			leaves, ok, err := leavesOf(l, facts)
-			if err != nil {
-				return err
-			}
-			if ok {
-				out.head, out.leaves = h, leaves
-				return nil
-			}
+		base, ok := uint64(0), false
+		if out.head, base, ok = logAt(v.Logs(), facts[0].pos); !ok {
+			return errLeaf
 		}
-		return ErrSpread
+		for _, f := range facts {
+			if f.pos < base || f.pos-base >= out.head.Size {
+				return ErrSpread
+			}
+			out.numbers = append(out.numbers, f.pos-base)
+			out.last = max(out.last, f.pos-base)
+		}
+		l, err := v.Log(out.head.Origin)
+		if err != nil {
+			return err
+		}
+		out.leaves, err = leavesOf(l, out.numbers, facts)
+		return err
 	})
-	for _, f := range facts {
-		out.last = max(out.last, f.n)
-	}
 	return out, err
 }
 
-// leavesOf reads the leaves of the facts; ok is false when one says another.
-func leavesOf(l journal.Log, facts []fact) (leaves [][]byte, ok bool, err error) {
-	for _, f := range facts {
-		b, err := l.Leaf(f.n)
-		if errors.Is(err, journal.ErrNotFound) || errors.Is(err, journal.ErrSize) {
-			return nil, false, nil
+// logAt is the log that a position is in, and the position of its event 0.
+func logAt(heads []journal.Head, pos uint64) (h journal.Head, base uint64, ok bool) {
+	for _, h := range heads {
+		if pos-base < h.Size {
+			return h, base, true
 		}
+		base += h.Size
+	}
+	return journal.Head{}, 0, false
+}
+
+// errLeaf: the journal does not hold what its own records say. Verifying it
+// tells where.
+var errLeaf = errors.New("export: a leaf of the journal does not say what its record does")
+
+// leavesOf reads the leaves of the facts, each under its number.
+func leavesOf(l journal.Log, numbers []uint64, facts []fact) (leaves [][]byte, err error) {
+	for i, f := range facts {
+		b, err := l.Leaf(numbers[i])
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		leaf, err := journal.ParseLeaf(b)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if leaf.N != f.n || leaf.Type != f.kind || leaf.ID != f.id || leaf.Digest != f.digest {
-			return nil, false, nil
+		if leaf.N != numbers[i] || leaf.Type != f.kind || leaf.ID != f.id || leaf.Digest != f.digest {
+			return nil, errLeaf
 		}
 		leaves = append(leaves, b)
 	}
-	return leaves, true, nil
+	return leaves, nil
 }

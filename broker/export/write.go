@@ -312,11 +312,7 @@ func (e *exporting) proof(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	numbers := make([]uint64, 0, len(log.leaves))
-	for _, f := range e.facts() {
-		numbers = append(numbers, f.n)
-	}
-	included, err := e.b.Journal().ProofIn(ctx, head.Origin, numbers, head.Size)
+	included, err := e.b.Journal().ProofIn(ctx, head.Origin, log.numbers, head.Size)
 	if err != nil {
 		return fmt.Errorf("proof: %w", err)
 	}

@@ -136,9 +136,29 @@ type Item struct {
 	// Set by the store.
 	Seq      uint64    // unique; grows with the order of entry: number of the event, counted over all logs of the file, << 8 | index in it
 	Entered  time.Time // At of the event that enqueued it
-	Due      time.Time // not to be tried before; Entered at first
+	Due      time.Time // not to be tried before (Ready); 1970 until it is retried, whatever the clock says then
 	Attempts int       // times it was retried
 	Reason   string    // of the last retry or of the dead letter
+}
+
+// LongestDelay is the longest that a retry may wait. One that is farther away
+// was dated by a clock that was set back since, and is due.
+func LongestDelay(urgent bool) time.Duration {
+	if urgent {
+		return 10 * time.Minute
+	}
+	return 2 * time.Hour
+}
+
+// Enter sets what the store sets when the item enters its lane.
+func (it *Item) Enter(at time.Time) {
+	it.Entered, it.Due, it.Attempts, it.Reason = at, time.UnixMilli(0).UTC(), 0, ""
+}
+
+// Ready says whether the item may be tried now. The wall clock may be set back
+// at any time, and accepted work never waits for an hour that was once.
+func (it *Item) Ready(now time.Time) bool {
+	return !it.Due.After(now) || it.Due.Sub(now) > LongestDelay(it.Urgent)
 }
 
 // Outcome says what becomes of an item.
@@ -147,7 +167,7 @@ type Outcome string
 // Outcomes of a settlement.
 const (
 	Done    Outcome = "done"    // forgotten; the next of its lane is due
-	Retry   Outcome = "retry"   // stays at the head of its lane until At
+	Retry   Outcome = "retry"   // stays at the head of its lane until At, LongestDelay from now at most
 	Dead    Outcome = "dead"    // leaves its lane, kept among the dead letters with Reason
 	Requeue Outcome = "requeue" // a dead item enters again at the end of its lane under a new Seq, attempts at zero
 )

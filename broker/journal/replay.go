@@ -86,7 +86,7 @@ func (p *Replay) work(pos uint64, r *Record) error {
 	index := uint64(0)
 	enter := func(it Item) {
 		it.Seq = pos<<8 | index
-		it.Entered, it.Due, it.Attempts, it.Reason = r.At, r.At, 0, ""
+		it.Enter(r.At)
 		index++
 		p.Items[it.Seq] = Trace[Item]{Value: it, By: pos}
 	}
@@ -157,7 +157,7 @@ func (p *Replay) DueHeads(topic, dest string, now time.Time, n int) []Item {
 	var out []Item
 	for seq := range p.Heads() {
 		it := p.Items[seq].Value
-		if it.Topic == topic && it.Dest == dest && !it.Due.After(now) {
+		if it.Topic == topic && it.Dest == dest && it.Ready(now) {
 			out = append(out, it)
 		}
 	}

@@ -49,6 +49,11 @@ type View interface {
 	Log // the log in course
 	// Logs lists the heads of all logs of the file, the one in course last.
 	Logs() []Head
+	// Position is that of the next event: how many there are in all logs of the
+	// file. Leaf numbers begin again in the log that follows a restored backup,
+	// positions never do: what must stay unique in the file is named by them.
+	// Leaf n of a log is at n + the sizes of the logs before it in Logs.
+	Position() uint64
 	// Log finds a log by its origin; ErrNotFound when it is not in this file.
 	Log(origin string) (Log, error)
 	Object(sha256 string) ([]byte, error)
@@ -64,10 +69,10 @@ type View interface {
 
 	// Dests lists who has pending work in a topic.
 	Dests(topic string) []string
-	// Heads lists the heads of the lanes of (topic, dest) that are due: urgent
-	// first, then by due time, then by entry; at most n.
+	// Heads lists the heads of the lanes of (topic, dest) that are due (Item.Ready):
+	// urgent first, then by due time, then by entry; at most n.
 	Heads(topic, dest string, now time.Time, n int) []Item
-	// NextDue is when the next head of (topic, dest) is due, false when none.
+	// NextDue is the earliest Due of the heads of (topic, dest), false when none.
 	NextDue(topic, dest string) (time.Time, bool)
 	Item(seq uint64) (Item, bool)
 	// Letters lists dead letters in order of entry, from a Seq on.
@@ -98,10 +103,16 @@ type Bodies interface {
 	// Open finds a body by digest, in the journal or in a file; ErrNotFound
 	// when it is not held.
 	Open(sha256 string) (Body, error)
-	// Remove erases the file of a body; nil when there is none.
+	// Remove erases the file of a body; nil when there is none. While the files
+	// are held it only notes that, and the last release erases.
 	Remove(sha256 string) error
+	// Hold keeps the file of every body that the journal names now, until
+	// release: a backup copies the journal first, and bodies after. release
+	// erases what was removed meanwhile; only its first call counts.
+	Hold() (release func() error)
 	// Sweep removes temporary files, and files that no blob names: what a
-	// crash before a commit left behind.
+	// crash before a commit left behind. While the files are held it removes
+	// nothing.
 	Sweep() (removed int, err error)
 }
 

@@ -75,7 +75,9 @@ func (t *topic) dispatch() (time.Duration, error) {
 	}
 	clear(t.news)
 	t.newsMu.Unlock()
-	for now := t.now(); len(t.sleep) > 0 && !t.sleep[0].wake.After(now); {
+	now := t.now()
+	t.clockSetBack(now)
+	for len(t.sleep) > 0 && !t.sleep[0].wake.After(now) {
 		t.refresh(t.sleep[0])
 	}
 	for t.places[fresh].Len() > 0 {
@@ -92,6 +94,23 @@ func (t *topic) dispatch() (time.Duration, error) {
 		return clockCheck, nil
 	}
 	return min(max(t.sleep[0].wake.Sub(t.now()), time.Millisecond), clockCheck), nil
+}
+
+// clockSetBack looks at everything again when the wall clock says an earlier
+// time than before: what sleeps, or is held, would wait for the old hour.
+func (t *topic) clockSetBack(now time.Time) {
+	now = now.Round(0) // the monotonic reading never goes back
+	if now.Before(t.last) {
+		for _, d := range t.dests {
+			if latest := now.Add(t.slots.Hold); d.until.After(latest) {
+				d.until = latest
+			}
+			if d.at == asleep {
+				t.refresh(d)
+			}
+		}
+	}
+	t.last = now
 }
 
 func (t *topic) examineSlice() error {
@@ -142,6 +161,10 @@ func (t *topic) wakeTime(v journal.View, d *dest, now time.Time) (wake time.Time
 		if wake.IsZero() || due.Before(wake) {
 			wake = due
 		}
+	}
+	// By order of Due alone, what a clock set back left far away comes last.
+	if it, ok := t.next(v, d, now); ok && !it.Urgent && d.roomForOrdinary(t.slots) {
+		earlier(later(now, d.until))
 	}
 	room := d.flights < t.slots.Lanes
 	for n := d.flights + 1; ; n *= 2 {

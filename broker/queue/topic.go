@@ -33,6 +33,7 @@ type topic struct {
 	dests    map[string]*dest
 	places   [hurry + 1]*list.List // of *dest, by place; that of asleep is unused
 	sleep    sleepers
+	last     time.Time // wall clock of the last dispatch
 	flights  map[uint64]*flight
 	lanes    map[laneKey]*flight
 	ordinary int            // flights that are not urgent

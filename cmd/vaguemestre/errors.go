@@ -99,6 +99,7 @@ func hints() []struct {
 		{journal.ErrNoJournal, "give the data directory of a broker, the one that holds journal.db"},
 		{journal.ErrFormat, "this program is older than the journal, or journal.db is not one"},
 		{journal.ErrNoSpace, "free some space on the disk of the data directory, then repeat"},
+		{journal.ErrGone, "no dead letter has that number: vaguemestre journal list --letters --data DIR"},
 		{journal.ErrFailed, "the disk refused a write: look at it, then start again; what was accepted is kept"},
 		{keyring.ErrPassphrase, "give the passphrase of this data directory, in VAGUEMESTRE_PASSPHRASE or at the prompt"},
 		{keyring.ErrExposed, "take the rights of others away: chmod -R go= DATA/keys"},

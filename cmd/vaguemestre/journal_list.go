@@ -26,14 +26,26 @@ const listPage = 512
 func newJournalListCommand(t *terminal) *cobra.Command {
 	var f journalFlags
 	var from uint64
+	var letters, alarms bool
 	c := &cobra.Command{
 		Use:   "list --data DIR",
-		Short: "List the leaves of the journal",
+		Short: "List the leaves of the journal, its dead letters or its alarms",
 		Long: "List the leaves of the log in course: number, hour, type, pli, digest. No name, no\n" +
-			"kind and no content is in them. With --json, one object a line.",
+			"kind and no content is in them. With --letters, list what was given up and waits\n" +
+			"for a person (see requeue); with --alarms, the plis that somebody must look at.\n" +
+			"With --json, one object a line.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if letters && alarms || (letters || alarms) && c.Flags().Changed("from") {
+				return &usageError{text: "--letters, --alarms and --from are three lists", hint: seeHelp(c)}
+			}
 			return f.readJournal(c.Context(), t, func(j *journal.Journal) error {
+				switch {
+				case letters:
+					return t.listLetters(c.Context(), j)
+				case alarms:
+					return t.listAlarms(j)
+				}
 				for size := j.Head().Size; from < size; from += listPage {
 					if err := c.Context().Err(); err != nil {
 						return err
@@ -48,6 +60,8 @@ func newJournalListCommand(t *terminal) *cobra.Command {
 	}
 	f.bind(c)
 	c.Flags().Uint64Var(&from, "from", 0, "number of the first leaf")
+	c.Flags().BoolVar(&letters, "letters", false, "list the dead letters")
+	c.Flags().BoolVar(&alarms, "alarms", false, "list the alarms")
 	return c
 }
 

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime"
 	"slices"
@@ -161,6 +162,17 @@ func (r *Ring) Cert(fingerprint string) ([]byte, bool) {
 	return c.Bytes(), true
 }
 
+// Fingerprint reads that of a certificate, binary or armored, which need not be
+// one of the ring: those of a journal outlive the directory. It returns an
+// *seal.Error, wrapped.
+func (r *Ring) Fingerprint(cert []byte) (string, error) {
+	c, err := seal.ParseCert(cert)
+	if err != nil {
+		return "", fmt.Errorf("keyring: certificate: %w", err)
+	}
+	return string(c.Fingerprint()), nil
+}
+
 // Certs returns the fingerprints of an owner's certificates, newest first.
 func (r *Ring) Certs(owner string) []string {
 	var out []string
@@ -202,7 +214,8 @@ func (r *Ring) Standing(fingerprint string, at time.Time, encrypt bool) string {
 	return c.Standing(at, use(encrypt)).String()
 }
 
-// RevokedAt returns the revocation of a certificate, if it has one.
+// RevokedAt returns the revocation of a certificate, or of a signing subkey of
+// it as compromised (see seal.Cert.Revocation), if there is one.
 func (r *Ring) RevokedAt(fingerprint string) (at time.Time, compromised bool, ok bool) {
 	c, found := r.cert(fingerprint)
 	if !found {
@@ -249,7 +262,7 @@ func explain(owner string, c *seal.Cert, now time.Time, encrypt bool) error {
 	case seal.Retired, seal.Compromised:
 		at, _, ok := c.Revocation()
 		if !ok {
-			at = now // only the subkey is revoked
+			at = now // only a subkey is revoked
 		}
 		return &RevokedError{Owner: owner, Fingerprint: fp, Revoked: at, Compromised: s == seal.Compromised}
 	case seal.NotYet:

@@ -48,7 +48,8 @@ func signer(owner string, h *holding, now time.Time) (*seal.Identity, error) {
 }
 
 // Verify checks a detached signature against every certificate ever listed for
-// owner, also expired and revoked ones: see Standing and RevokedAt for those.
+// owner, also expired and revoked ones: see Standing and RevokedAt for those,
+// and seal.Verify for signing subkeys.
 // at is the date that the signer gives. It returns an *seal.Error.
 func (r *Ring) Verify(owner string, data, sig []byte) (fingerprint string, at time.Time, err error) {
 	done, err := r.slot(context.Background(), int64(len(data)))

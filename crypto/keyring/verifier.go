@@ -23,7 +23,7 @@ type Certificate = interface {
 	// seal.Standing.
 	Standing(at time.Time) string
 	// RevokedAt says when it was revoked, and whether as compromised (or
-	// without a reason).
+	// without a reason), which a signing subkey may be alone.
 	RevokedAt() (at time.Time, compromised, revoked bool)
 	// Verify checks a detached, armored signature of data by this certificate.
 	Verify(data, sig []byte) (at time.Time, err error)

@@ -131,21 +131,37 @@ func (c *Cert) Armor() []byte { return enarmor(blockPublic, c.raw) }
 // Standing says what the certificate is worth at a date. A revocation counts
 // from its own date on, also one for compromise: what to think of what came
 // before belongs to the caller, who knows the dates of deposit.
+//
+// A signing subkey revoked as compromised compromises the certificate for
+// signing, also when another key of it could sign: a signature names the
+// certificate, and no reader could tell which key the thief of one has.
 func (c *Cert) Standing(at time.Time, u Use) Standing {
 	_, s := c.pick(at, u)
 	return s
 }
 
-// Revocation returns the earliest revocation of the whole certificate:
-// Compromised before Retired when there are both.
+// Revocation returns the earliest revocation of the whole certificate, or of
+// one of its signing subkeys as compromised (see Standing): Compromised before
+// Retired when there are both.
 func (c *Cert) Revocation() (at time.Time, s Standing, ok bool) {
-	switch p := &c.keys[0]; {
-	case !p.hard.IsZero():
-		return p.hard, Compromised, true
-	case !p.soft.IsZero():
-		return p.soft, Retired, true
+	if hard := sooner(c.keys[0].hard, c.stolen()); !hard.IsZero() {
+		return hard, Compromised, true
+	}
+	if soft := c.keys[0].soft; !soft.IsZero() {
+		return soft, Retired, true
 	}
 	return time.Time{}, 0, false
+}
+
+// stolen is when the first signing subkey was revoked as compromised, or
+// without reason; zero if none was.
+func (c *Cert) stolen() (at time.Time) {
+	for i := range c.keys[1:] {
+		if k := &c.keys[1+i]; k.sign {
+			at = sooner(at, k.hard)
+		}
+	}
+	return at
 }
 
 // Expiry returns when the certificate stops doing something that it does now:
@@ -181,6 +197,9 @@ func (c *Cert) pick(at time.Time, u Use) (*key, Standing) {
 	if s := primary.standing(at); s != Usable {
 		return nil, s
 	}
+	if u == ToSign && reached(c.stolen(), at) {
+		return nil, Compromised
+	}
 	var best *key
 	var newest *key
 	for i := range c.keys {
@@ -209,21 +228,24 @@ func (k *key) serves(u Use) bool {
 	return u == ToSign && k.sign || u == ToEncrypt && k.encrypt
 }
 
-// standing judges one key alone. OpenPGP dates are whole seconds.
+// standing judges one key alone.
 func (k *key) standing(at time.Time) Standing {
-	reached := func(t time.Time) bool { return !t.IsZero() && at.Unix() >= t.Unix() }
 	switch {
-	case !reached(k.pub.CreationTime):
+	case !reached(k.pub.CreationTime, at):
 		return NotYet
-	case reached(k.hard):
+	case reached(k.hard, at):
 		return Compromised
-	case reached(k.soft):
+	case reached(k.soft, at):
 		return Retired
-	case reached(k.expires):
+	case reached(k.expires, at):
 		return Expired
 	}
 	return Usable
 }
+
+// reached tells whether t, if there is one, is at or before at. OpenPGP dates
+// are whole seconds.
+func reached(t, at time.Time) bool { return !t.IsZero() && at.Unix() >= t.Unix() }
 
 // named returns the key with this key id, or nil.
 func (c *Cert) named(id uint64) *key {

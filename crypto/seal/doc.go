@@ -31,7 +31,8 @@
 //
 // # Dates
 //
-// Open and Verify do not judge expiry and revocation: they say who signed and
+// Open and Verify do not judge expiry and revocation of a certificate (a signing
+// subkey must be valid at the date of its signature): they say who signed and
 // which date the signer gives. That date proves nothing by itself, since the
 // holder of an expired or stolen key writes what he likes. The caller judges
 // with Cert.Standing at a date that he trusts, such as the deposit stamp of a

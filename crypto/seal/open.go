@@ -87,8 +87,9 @@ func (o *Opened) LogValue() slog.Value         { return slog.StringValue("opened
 // any, is one layer of ZIP or ZLIB; integrity code and sizes are right.
 //
 // Nothing is judged about expiry and revocation, of the keys that decrypt or
-// of the one that signed: a message deposited before a rotation must open after
-// it. The caller asks Cert.Standing, with a date that is not the signer's own.
+// of the certificate that signed (but a signing subkey must be valid at the date
+// of the signature, as for Verify): a message deposited before a rotation must
+// open after it. The caller asks Cert.Standing, with a date that is not the signer's own.
 //
 // src must not change, and stay readable as long as the result is used. It is
 // read from start to end once; content up to Limits.Small is kept.

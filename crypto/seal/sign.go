@@ -47,9 +47,10 @@ func Sign(ctx context.Context, by *Identity, data []byte, now time.Time) (b []by
 // returns the fingerprint of the certificate of by that made it and the date
 // that the signer gives.
 //
-// The key must exist at that date and be meant to sign. Whether it was expired
-// or revoked is not judged here: ask Cert.Standing, with a date that is not the
-// signer's own. It returns an *Error with an exact reason: no secret is
+// The key must exist at that date and be meant to sign; a subkey must also be
+// neither expired nor revoked at that date. Whether the certificate was is not
+// judged here: ask Cert.Standing, with a date that is not the signer's own, and
+// Cert.Revocation, since a thief chooses the date. It returns an *Error with an exact reason: no secret is
 // involved.
 func Verify(data, sig []byte, by []*Cert) (signer string, at time.Time, err error) {
 	defer rescue(reasonFormat, &err)
@@ -149,7 +150,8 @@ func expected(by []*Cert, id uint64) (*key, *Cert) {
 
 // checkSignature verifies with the key itself, not through an entity of the
 // library, whose verdict would mix in expiry and revocation at a date that the
-// signer chose. h has hashed the data and is spent.
+// signer chose. Cert.Standing speaks for the primary key only: of a subkey,
+// what the signature itself claims must hold at least. h has hashed the data and is spent.
 func checkSignature(sig *packet.Signature, k *key, h hash.Hash) error {
 	switch {
 	case !sig.CheckKeyIdOrFingerprint(k.pub):
@@ -158,6 +160,8 @@ func checkSignature(sig *packet.Signature, k *key, h hash.Hash) error {
 		return refusef(reasonBadSignature, "key not meant to sign")
 	case sig.CreationTime.Unix() < k.pub.CreationTime.Unix():
 		return refusef(reasonBadSignature, "signature older than its key")
+	case k.pub.IsSubkey && k.standing(sig.CreationTime) != Usable:
+		return refusef(reasonBadSignature, "subkey that was %s", k.standing(sig.CreationTime))
 	}
 	// The library does not compare these two bytes for v4 (RFC 9580 section
 	// 5.2.3); checking them leaves one thing less to alter unseen.

@@ -46,11 +46,11 @@ var faultyBuilds = []struct {
 			{File: "broker/accept.go", Old: "// submission is a Submission", New: "var uncommitted sync.Map\n\n// submission is a Submission"},
 			{
 				File: "broker/accept.go",
-				Old:  `if id, mac, known := b.knownKey(s); known && b.atHome(sub.From) {`,
+				Old:  `id, mac, known, err := b.knownKey(s)`,
 				New: `if r, ok := uncommitted.Load(b.idemKey(s)); ok {
-			return r.(Receipt), nil
-		}
-		if id, mac, known := b.knownKey(s); known && b.atHome(sub.From) {`,
+		return r.(Receipt), nil
+	}
+	id, mac, known, err := b.knownKey(s)`,
 			},
 			{
 				File: "broker/accept.go",

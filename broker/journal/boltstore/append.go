@@ -12,9 +12,10 @@ import (
 // tx is the write transaction.
 type tx struct {
 	view
-	dirty  bool  // the row of the log in course must be written
-	wrote  bool  // something must be committed
-	broken error // the engine refused a write: the transaction cannot go on
+	dirty  bool     // the row of the log in course must be written
+	wrote  bool     // something must be committed
+	broken error    // the engine refused a write: the transaction cannot go on
+	bodies []string // digests of the files that it names
 }
 
 var _ journal.Tx = (*tx)(nil)
@@ -64,6 +65,7 @@ func (t *tx) Append(e journal.Event) (n uint64, err error) {
 	t.applyPuts(en.Event.Puts)
 	t.applyWork(pos, &en.Event, settled)
 	t.applyTimers(en.Event.Timers)
+	t.bodies = append(t.bodies, large(en.Event.Blobs)...)
 	if t.broken != nil {
 		return 0, t.s.fail(t.broken)
 	}
@@ -217,7 +219,7 @@ func (t *tx) applyWork(pos uint64, e *journal.Event, settled []journal.Item) {
 	index := uint64(0)
 	enter := func(it journal.Item) {
 		it.Seq = pos<<8 | index
-		it.Entered, it.Due, it.Attempts, it.Reason = e.At, e.At, 0, ""
+		it.Enter(e.At)
 		index++
 		t.enqueue(&it)
 	}

@@ -23,13 +23,19 @@ type bodies struct {
 
 	mu    sync.Mutex
 	open  map[string]bool // names of temporary files being written
-	fresh map[string]bool // digests made here and perhaps not yet in the journal
+	fresh map[string]bool // digests made here and not yet in the journal
+
+	sweeps int      // going on
+	joined []string // digests that entered the journal during them: no longer fresh once they end
+
+	holds int             // going on
+	later map[string]bool // digests to be removed when they end
 }
 
 var _ journal.Bodies = (*bodies)(nil)
 
 func newBodies(s *Store) *bodies {
-	return &bodies{s: s, root: filepath.Join(s.dir, "bodies"), open: map[string]bool{}, fresh: map[string]bool{}}
+	return &bodies{s: s, root: filepath.Join(s.dir, "bodies"), open: map[string]bool{}, fresh: map[string]bool{}, later: map[string]bool{}}
 }
 
 func (b *bodies) path(digest string) string { return filepath.Join(b.root, digest[:2], digest) }
@@ -97,7 +103,17 @@ func (b *bodies) Remove(digest string) error {
 	}
 	b.mu.Lock()
 	delete(b.fresh, digest)
+	if b.holds > 0 {
+		b.later[digest] = true
+		b.mu.Unlock()
+		return nil
+	}
 	b.mu.Unlock()
+	return b.unlink(digest)
+}
+
+// unlink erases the file of a body.
+func (b *bodies) unlink(digest string) error {
 	err := os.Remove(b.path(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -110,6 +126,10 @@ func (b *bodies) Remove(digest string) error {
 
 // Sweep implements journal.Bodies.
 func (b *bodies) Sweep() (removed int, err error) {
+	if !b.beginSweep() {
+		return 0, nil
+	}
+	defer b.endSweep()
 	named, err := b.named()
 	if err != nil {
 		return 0, err
@@ -136,7 +156,7 @@ func (b *bodies) wanted(path, name string, named map[string]bool) bool {
 	if filepath.Base(filepath.Dir(path)) == "tmp" {
 		return b.open[path]
 	}
-	return named[name] || b.fresh[name]
+	return named[name] || b.fresh[name] || b.holds > 0
 }
 
 // named lists the digests of all blobs whose bytes are in files.
@@ -226,6 +246,7 @@ func (w *bodyWriter) Close() (journal.Blob, error) {
 	}
 	w.b.mu.Lock()
 	w.b.fresh[digest] = true // before it can be swept
+	delete(w.b.later, digest)
 	w.b.mu.Unlock()
 	if err := os.Rename(w.f.Name(), final); err != nil {
 		return journal.Blob{}, fmt.Errorf("boltstore: keep a body: %w", err)

@@ -27,7 +27,7 @@
 //	timers        key → due, payload
 //	timer.due     due, key → nothing
 //
-// An item is: entered, due, attempts, 1 byte: 1 urgent, then lp topic, dest,
+// An item is: entered, due (0 until it is retried), attempts, 1 byte: 1 urgent, then lp topic, dest,
 // lane, reason, payload.
 //
 // Rows that only grow are ordered by position, so that a commit touches the

@@ -162,7 +162,7 @@ func TestFormat1(t *testing.T) {
 	if err != nil || rep.Signatures != 1 {
 		t.Fatalf("%+v, %v", rep, err)
 	}
-	const head = "relais-essai/log/d9877ece6d368aac1a6f419ec627c76b\n86\nSPRXOk4SAKkxQNpV/Ka+D7x2PDSpEeWVp1RStxb9Xpg=\n"
+	const head = "relais-essai/log/d9877ece6d368aac1a6f419ec627c76b\n86\n8EXC0k/I4a9gS328XdCyztYZPM08i3LxWZ8Rw2q3R6o=\n"
 	if got := string(rep.Head.Checkpoint()); got != head {
 		t.Errorf("head %q", got)
 	}

@@ -239,13 +239,14 @@ func (s *Store) Update(f func(journal.Tx) error) error {
 	var refused error // by f
 	var id int64
 	var merged uint64 // objects before it are in the index
+	var t *tx
 	err := s.db.Update(func(btx *bolt.Tx) error {
 		if err := s.failed.Load(); err != nil { // while it waited for its turn
 			refused = *err
 			return refused
 		}
 		id = int64(btx.ID())
-		t := &tx{view: view{s: s, tx: btx}}
+		t = &tx{view: view{s: s, tx: btx}}
 		merged = t.mergeRecent()
 		if refused = f(t); refused != nil && t.broken == nil {
 			return refused
@@ -273,6 +274,7 @@ func (s *Store) Update(f func(journal.Tx) error) error {
 	s.durable.Store(id)
 	s.mu.Unlock()
 	s.settled.Broadcast()
+	s.bodies.entered(t.bodies)
 	return nil
 }
 

@@ -114,6 +114,12 @@ func (v *view) Head() journal.Head { return v.log().Head() }
 // Size implements journal.View.
 func (v *view) Size() uint64 { return v.log().Size() }
 
+// Position implements journal.View.
+func (v *view) Position() uint64 {
+	l := v.log()
+	return l.row.base + l.row.frontier.Size
+}
+
 // Hashes implements journal.View.
 func (v *view) Hashes() tlog.HashReader { return v.log().Hashes() }
 

@@ -35,17 +35,27 @@ func (v *view) Heads(topic, dest string, now time.Time, n int) []journal.Item {
 	var out []journal.Item
 	prefix := workKey(topic, dest)
 	for class := range byte(2) {
-		prefix := append(bytes.Clone(prefix), class)
-		c := v.bucket(bDue).Cursor()
-		for k, _ := c.Seek(prefix); len(out) < n && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			rest := k[len(prefix):]
-			if len(rest) != 16 || int64(readU64(rest)) > now.UnixMilli() {
-				break
-			}
-			if it, ok := v.Item(readU64(rest[8:])); ok {
-				out = append(out, it)
-			}
+		out = v.heads(out, append(bytes.Clone(prefix), class), now, n)
+	}
+	return out
+}
+
+// heads adds the due heads of a class: those up to now, then those that are so
+// far away that the clock was set back (Item.Ready).
+func (v *view) heads(out []journal.Item, prefix []byte, now time.Time, n int) []journal.Item {
+	c := v.bucket(bDue).Cursor()
+	skipped := false
+	for k, _ := c.Seek(prefix); len(out) < n && bytes.HasPrefix(k, prefix) && len(k) == len(prefix)+16; {
+		it, ok := v.Item(readU64(k[len(prefix)+8:]))
+		switch {
+		case ok && it.Ready(now):
+			out = append(out, it)
+		case ok && !skipped: // all until the longest delay wait
+			skipped = true
+			k, _ = c.Seek(append(bytes.Clone(prefix), u64(millis(now.Add(journal.LongestDelay(it.Urgent))))...))
+			continue
 		}
+		k, _ = c.Next()
 	}
 	return out
 }

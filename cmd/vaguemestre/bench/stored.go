@@ -60,6 +60,9 @@ func (s *stored) OwnerOf(fingerprint string) (string, bool) { return fingerprint
 
 func (s *stored) Cert(string) ([]byte, bool) { return s.cert, true }
 
+// Fingerprint has nothing to read: all share one certificate.
+func (s *stored) Fingerprint([]byte) (string, error) { return "stored", nil }
+
 // Seal keeps the plaintext and writes noise of the length of a message.
 func (s *stored) Seal(_ context.Context, dst io.Writer, by string, _ []string, now time.Time) (io.WriteCloser, error) {
 	return &storing{s: s, dst: dst, m: &message{by: by, at: now}}, nil

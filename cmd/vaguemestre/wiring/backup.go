@@ -20,7 +20,16 @@ var ErrNotEmpty = errors.New("the folder is not empty")
 // bodies that it names, which are never changed, then keys, certificates,
 // configuration and secret. Nothing is unlocked in the copy. On error the copy
 // is not complete and must not be used.
-func (d *Data) Backup(ctx context.Context, n *Node, out string) error {
+//
+// A purge meanwhile is signed at once, and its file is erased after the copy:
+// a copy holds what was there when it began.
+func (d *Data) Backup(ctx context.Context, n *Node, out string) (err error) {
+	release := n.Journal.Bodies().Hold()
+	defer func() {
+		if rerr := release(); rerr != nil {
+			err = errors.Join(err, fmt.Errorf("backup: %w", rerr))
+		}
+	}()
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"vaguemestre/broker"
@@ -59,6 +60,7 @@ type Node struct {
 	Journal *journal.Journal
 	Keys    *keyring.Ring
 	Queue   *queue.Queue
+	log     *slog.Logger
 }
 
 // Open opens the journal of a data directory and wires a broker on it. The
@@ -99,7 +101,7 @@ func Open(ctx context.Context, p Parts) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, j.Close(ctx))
 	}
-	return &Node{Broker: b, Journal: j, Keys: p.Keys, Queue: queue.New(j, queue.Options{Slots: slots, Now: p.Now})}, nil
+	return &Node{Broker: b, Journal: j, Keys: p.Keys, log: p.Log, Queue: queue.New(j, queue.Options{Slots: slots, Now: p.Now})}, nil
 }
 
 // slots gives each topic what DESIGN section 3 asks for it.
@@ -116,7 +118,7 @@ func slots(topic string) queue.Slots {
 // Run delivers and fires timers until the context ends. It returns nil then,
 // or the error that makes the journal unusable.
 func (n *Node) Run(ctx context.Context) error {
-	router, err := queue.NewRouter(n.Queue, nil)
+	router, err := queue.NewRouter(n.Queue, watermill.NewSlogLoggerWithLevelMapping(n.log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
@@ -126,11 +128,20 @@ func (n *Node) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	routed := make(chan error, 1)
-	go func() { routed <- router.Run(ctx) }()
+	go func() {
+		err := router.Run(ctx)
+		if err == nil && ctx.Err() == nil {
+			err = errRouter
+		}
+		stop() // a broker that delivers nothing must not seem alive
+		routed <- err
+	}()
 	err = n.Broker.Run(ctx)
 	stop()
 	return errors.Join(err, <-routed)
 }
+
+var errRouter = errors.New("wiring: deliveries ended by themselves")
 
 // deliver settles through the broker; the ack that follows frees the lane.
 func (n *Node) deliver(msg *message.Message) error {
@@ -138,6 +149,7 @@ func (n *Node) deliver(msg *message.Message) error {
 	if !ok {
 		return errors.New("wiring: a message without its item")
 	}
+	// What it returns was not settled: the router logs it and delivers again.
 	return n.Broker.Deliver(msg.Context(), it)
 }
 
@@ -146,24 +158,44 @@ func (n *Node) Close(ctx context.Context) error {
 	return errors.Join(n.Queue.Close(), n.Journal.Close(ctx))
 }
 
-// Secret reads the local secret of a data directory, or makes it at first.
+// Secret reads the local secret of a data directory, or makes it at first: the
+// whole file or none, whatever crashes.
 func Secret(dir string) ([]byte, error) {
 	path := filepath.Join(dir, "secret")
-	b, err := os.ReadFile(path)
-	if err == nil && len(b) == 32 {
+	switch b, err := os.ReadFile(path); {
+	case err == nil && len(b) == 32:
 		return b, nil
+	case err == nil:
+		return nil, fmt.Errorf("local secret: %s is not of 32 bytes", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("local secret: %w", err)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("local secret: unreadable or not of 32 bytes: %w", err)
-	}
-	b = make([]byte, 32)
+	b := make([]byte, 32)
 	if _, err := io.ReadFull(rand.Reader, b); err != nil {
 		return nil, fmt.Errorf("local secret: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if err := writeOnce(dir, path, b); err != nil {
 		return nil, fmt.Errorf("local secret: %w", err)
 	}
-	_, werr := f.Write(b)
-	return b, errors.Join(werr, f.Sync(), f.Close())
+	return b, nil
+}
+
+// writeOnce makes a file durable under its name at once.
+func writeOnce(dir, path string, b []byte) error {
+	f, err := os.CreateTemp(dir, ".secret.*.tmp") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

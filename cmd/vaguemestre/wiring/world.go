@@ -147,7 +147,7 @@ func (w *World) create(id broker.BrokerID) error {
 
 // configuration is the file by which the other commands open the directory.
 func (w *World) configuration(id broker.BrokerID) config.Config {
-	c := config.Config{Broker: string(id), Demonstration: w.Plan.Demonstration, Limits: config.Limits{Body: 200 << 20, FreeSpace: 64 << 20}}
+	c := config.Config{Broker: string(id), Demonstration: w.Plan.Demonstration, Limits: config.Limits{Body: 200_000_000, FreeSpace: 64 << 20}}
 	certs := func(owner string, list []string) []config.Certificate {
 		var out []config.Certificate
 		for _, fpr := range list {
