@@ -81,7 +81,7 @@ func goVerdict(args []string) string {
 // mayDiffer lists what the script cannot see, or we cannot.
 func mayDiffer(f []string) bool {
 	switch {
-	case f[0] == "0" && strings.HasSuffix(f[2], "assertion.json: the passkey signed something else"):
+	case f[0] == "0" && strings.HasSuffix(f[2], ".detail.pgp: its content does not hold") && strings.Contains(f[3], "(WebAuthn) n'est pas refaite ici"):
 		return true // a shell does not redo WebAuthn signatures; those of check.sh are none
 	}
 	return false
