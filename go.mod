@@ -7,7 +7,6 @@ require (
 	github.com/ProtonMail/go-crypto v1.5.2 // OpenPGP; earlier versions panic on hostile input
 	github.com/ThreeDotsLabs/watermill v1.5.1 // topics, router, and the conformance suite of the queue
 	github.com/go-playground/validator/v10 v10.30.6 // rules of the documents
-	github.com/rickar/cal/v2 v2.1.13 // French public holidays
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: the binary's scripts
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // independent check of the schemas, tests only
 	github.com/spf13/cobra v1.10.2 // commands, completions
@@ -20,7 +19,6 @@ require (
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cloudflare/circl v1.6.3 // indirect
-	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/davecgh/go-spew v1.1.1 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.16 // indirect
 	github.com/go-playground/locales v0.14.2 // indirect
@@ -32,11 +30,9 @@ require (
 	github.com/oklog/ulid v1.3.1 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
-	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/sony/gobreaker v1.0.0 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/stretchr/testify v1.11.1 // indirect
-	go.yaml.in/yaml/v3 v3.0.4 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
