@@ -10,6 +10,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: the binary's scripts
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // independent check of the schemas, tests only
 	github.com/spf13/cobra v1.10.2 // commands, completions
+	github.com/tidwall/btree v1.8.2 // rows that the journal has not written yet, shared by readers
 	go.etcd.io/bbolt v1.5.0 // the journal's file
 	golang.org/x/mod v0.42.0 // sumdb/tlog: RFC 6962 tree
 	golang.org/x/term v0.47.0 // passphrase prompt

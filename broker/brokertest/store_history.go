@@ -19,7 +19,7 @@ import (
 func testHistory(t *testing.T, s journal.Store) {
 	for seed := range uint64(3) {
 		RandomHistory(t, s, seed, 150)
-		mustView(t, s, func(v journal.View) { compareReplay(t, v) })
+		mustView(t, s, func(v journal.View) { CheckView(t, v) })
 	}
 }
 
@@ -110,7 +110,8 @@ func ReplayOf(t testing.TB, v journal.View) *journal.Replay {
 	return p
 }
 
-func compareReplay(t testing.TB, v journal.View) {
+// CheckView compares every read of a view with the replay of its own records.
+func CheckView(t testing.TB, v journal.View) {
 	t.Helper()
 	checkTree(t, v)
 	p := ReplayOf(t, v)

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 // tx is the write transaction.
 type tx struct {
 	view
+	replay bool     // events, objects and blobs are in the file: only what is derived from them is not
 	dirty  bool     // the row of the log in course must be written
 	wrote  bool     // something must be committed
 	broken error    // the engine refused a write: the transaction cannot go on
@@ -20,19 +22,40 @@ type tx struct {
 
 var _ journal.Tx = (*tx)(nil)
 
-// put and remove keep the first refusal of the engine, which fails the whole
-// transaction in finish.
+// put sets a row. The value of a derived one is kept as it is.
 func (t *tx) put(b bucket, key, value []byte) {
-	t.wrote = true
-	if t.broken == nil {
-		t.broken = t.bucket(b).Put(key, value)
+	if b.derived() {
+		t.pending.rows[b].Set(string(key), value)
+	} else if !t.replay {
+		t.write(b, key, value)
 	}
 }
 
+// remove takes a row away. What the file does not hold leaves no trace.
 func (t *tx) remove(b bucket, key []byte) {
+	switch {
+	case !b.derived():
+		if !t.replay {
+			t.write(b, key, nil)
+		}
+	case t.bucket(b).Get(key) != nil:
+		t.pending.rows[b].Set(string(key), nil)
+	default:
+		t.pending.rows[b].Delete(string(key))
+	}
+}
+
+// write sets a row of the file, or takes it away when the value is nil. It
+// keeps the first refusal of the engine, which fails the whole transaction in
+// finish.
+func (t *tx) write(b bucket, key, value []byte) {
 	t.wrote = true
-	if t.broken == nil {
+	switch {
+	case t.broken != nil:
+	case value == nil:
 		t.broken = t.bucket(b).Delete(key)
+	default:
+		t.broken = t.bucket(b).Put(key, value)
 	}
 }
 
@@ -48,7 +71,7 @@ func (t *tx) Append(e journal.Event) (n uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	settled, err := t.pending(en.Event.Settle)
+	settled, err := t.items(en.Event.Settle)
 	if err != nil {
 		return 0, err
 	}
@@ -61,10 +84,8 @@ func (t *tx) Append(e journal.Event) (n uint64, err error) {
 	l.row.frontier.Append(en.Hash, func(level int, hash [32]byte) { t.addToTile(l, n, level, hash) })
 	t.dirty = true
 	l.row.root = [32]byte{}
-	t.applyContents(pos, &en)
-	t.applyPuts(en.Event.Puts)
-	t.applyWork(pos, &en.Event, settled)
-	t.applyTimers(en.Event.Timers)
+	r := journal.Record{Event: en.Event, Objects: en.Objects, Inline: inline(en.Event.Blobs)}
+	t.apply(pos, &r, settled)
 	t.bodies = append(t.bodies, large(en.Event.Blobs)...)
 	if t.broken != nil {
 		return 0, t.s.fail(t.broken)
@@ -102,6 +123,9 @@ func (t *tx) finish() error {
 	if t.dirty {
 		t.rootNow()
 		t.put(bLogs, u64(t.cur.row.base), t.cur.row.encode())
+		if t.full() {
+			t.fold()
+		}
 	}
 	return t.broken
 }
@@ -126,30 +150,51 @@ func (t *tx) addToTile(l *logReader, n uint64, level int, hash [32]byte) {
 	t.put(bTiles, key, append(append(make([]byte, 0, len(old)+32), old...), hash[:]...))
 }
 
-func (t *tx) applyContents(pos uint64, en *journal.Entry) {
-	for i, o := range en.Event.Objects {
-		t.keepObject(pos<<8|uint64(i), en.Objects[i], o)
-	}
-	for i := range en.Event.Blobs {
-		b := &en.Event.Blobs[i]
-		if t.holds(b) {
-			continue
+// apply makes true what the record at that position says, settled being the
+// items that it settles. In a replay the bytes of objects and blobs are nil.
+func (t *tx) apply(pos uint64, r *journal.Record, settled []journal.Item) {
+	for i, sum := range r.Objects {
+		var object []byte
+		if !t.replay {
+			object = r.Event.Objects[i]
 		}
-		t.erase(b.Name)
-		row := blobRow{pos: pos<<8 | uint64(i), size: uint64(b.Size), sum: digest(b.SHA256), inline: b.Bytes != nil}
-		t.put(bBlobs, []byte(b.Name), row.encode())
-		if row.inline {
-			t.put(bBlobBytes, u64(row.pos), b.Bytes)
-		}
+		t.keepObject(pos<<8|uint64(i), sum, object)
 	}
-	for _, name := range en.Event.Erase {
+	for i := range r.Blobs {
+		t.keepBlob(pos<<8|uint64(i), &r.Blobs[i], r.Inline[i])
+	}
+	for _, name := range r.Erase {
 		t.erase(name)
 	}
+	t.applyPuts(r.Puts)
+	t.applyWork(pos, &r.Event, settled)
+	t.applyTimers(r.Timers)
+}
+
+func (t *tx) keepBlob(key uint64, b *journal.Blob, inline bool) {
+	if t.holds(b) {
+		return
+	}
+	t.erase(b.Name)
+	row := blobRow{pos: key, size: uint64(b.Size), sum: digest(b.SHA256), inline: inline}
+	t.put(bBlobs, []byte(b.Name), row.encode())
+	if inline {
+		t.put(bBlobBytes, u64(key), b.Bytes)
+	}
+}
+
+// inline says of each blob whether it comes with its bytes.
+func inline(blobs []journal.Blob) []bool {
+	out := make([]bool, len(blobs))
+	for i := range blobs {
+		out[i] = blobs[i].Bytes != nil
+	}
+	return out
 }
 
 // holds says whether that very blob is held under its name.
 func (t *tx) holds(b *journal.Blob) bool {
-	row, ok := parseBlob(t.bucket(bBlobs).Get([]byte(b.Name)))
+	row, ok := parseBlob(t.get(bBlobs, []byte(b.Name)))
 	return ok && row.sum == digest(b.SHA256)
 }
 
@@ -176,7 +221,7 @@ func digest(hexDigits string) (sum [32]byte) {
 }
 
 func (t *tx) erase(name string) {
-	row, ok := parseBlob(t.bucket(bBlobs).Get([]byte(name)))
+	row, ok := parseBlob(t.get(bBlobs, []byte(name)))
 	if !ok {
 		return
 	}
@@ -192,13 +237,13 @@ func (t *tx) applyPuts(puts []journal.Put) {
 		if p.Value == nil {
 			t.remove(bPuts, putKey(p.Space, p.Key))
 		} else {
-			t.put(bPuts, putKey(p.Space, p.Key), p.Value)
+			t.put(bPuts, putKey(p.Space, p.Key), bytes.Clone(p.Value))
 		}
 	}
 }
 
-// pending finds the items of the settlements, or says ErrGone.
-func (t *tx) pending(settle []journal.Settlement) ([]journal.Item, error) {
+// items finds the items of the settlements, or says ErrGone.
+func (t *tx) items(settle []journal.Settlement) ([]journal.Item, error) {
 	var out []journal.Item
 	for i := range settle {
 		from := bItems
@@ -206,7 +251,7 @@ func (t *tx) pending(settle []journal.Settlement) ([]journal.Item, error) {
 			from = bLetters
 		}
 		key := u64(settle[i].Seq)
-		it, ok := parseItem(key, t.bucket(from).Get(key))
+		it, ok := parseItem(key, t.get(from, key))
 		if !ok {
 			return nil, journal.ErrGone
 		}
@@ -257,7 +302,7 @@ func (t *tx) applyTimers(timers []journal.Timer) {
 			continue
 		}
 		t.put(bTimers, []byte(tm.Key), encodeTimer(tm))
-		t.put(bTimerDue, timerDueKey(tm.Due, tm.Key), nil)
+		t.put(bTimerDue, timerDueKey(tm.Due, tm.Key), nothing)
 	}
 }
 

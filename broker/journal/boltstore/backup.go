@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // copyMark ends the page that follows a copy.
@@ -17,18 +15,12 @@ const copyMark = "\nvaguemestre journal copy 1\n"
 // backup streams one state and the copy mark. It is a long read transaction:
 // the file grows meanwhile, commits go on.
 func (s *Store) backup(ctx context.Context, w io.Writer) error {
-	if err := s.failed.Load(); err != nil {
-		return *err
-	}
-	btx, err := s.db.Begin(false)
+	v, err := s.view()
 	if err != nil {
-		return s.closedOr(err)
-	}
-	defer btx.Rollback()
-	if err := s.waitDurable(int64(btx.ID())); err != nil {
 		return err
 	}
-	if _, err := btx.WriteTo(&cancelWriter{ctx: ctx, w: w}); err != nil {
+	defer v.tx.Rollback()
+	if _, err := v.tx.WriteTo(&cancelWriter{ctx: ctx, w: w}); err != nil {
 		return fmt.Errorf("boltstore: backup: %w", err)
 	}
 	page := make([]byte, s.db.Info().PageSize)
@@ -73,16 +65,10 @@ func hasCopyMark(path string) (bool, error) {
 
 // follow begins a new log in a copy, then takes the mark off.
 func (s *Store) follow() error {
-	var id int
-	err := s.db.Update(func(btx *bolt.Tx) error {
-		id = btx.ID()
-		t := &tx{view: view{s: s, tx: btx}}
-		return s.beginLog(t, t.log())
-	})
+	err := s.update(func(t *tx) error { return s.beginLog(t, t.log()) })
 	if err != nil {
 		return fmt.Errorf("boltstore: begin a log in a copy: %w", err)
 	}
-	s.durable.Store(int64(id))
 	return dropCopyMark(filepath.Join(s.dir, fileName))
 }
 

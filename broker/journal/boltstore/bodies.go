@@ -163,12 +163,13 @@ func (b *bodies) wanted(path, name string, named map[string]bool) bool {
 func (b *bodies) named() (map[string]bool, error) {
 	out := map[string]bool{}
 	err := b.s.View(func(v journal.View) error {
-		return v.(*view).bucket(bBlobs).ForEach(func(_, row []byte) error {
+		c := v.(*view).cursor(bBlobs)
+		for k, row := c.seek(nil); k != nil; k, row = c.next() {
 			if r, ok := parseBlob(row); ok && !r.inline {
 				out[hex.EncodeToString(r.sum[:])] = true
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	return out, err
 }

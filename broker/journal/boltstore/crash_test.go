@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 // child commits until it is killed, and names on its output what it answered.
 func child(dir string, early bool) error {
-	s, err := boltstore.Open(dir)
+	s, err := boltstore.Open(dir, boltstore.WithFoldMax(100)) // so that it dies while it folds, too
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,10 @@ func initialise(path, dir, broker string, o []Option) (err error) {
 		if err := meta.Put([]byte("broker"), []byte(broker)); err != nil {
 			return err
 		}
-		return s.beginLog(&tx{view: view{s: s, tx: btx}}, nil)
+		if err := meta.Put([]byte(metaRows), u64(0)); err != nil {
+			return err
+		}
+		return s.beginLog(&tx{view: view{s: s, tx: btx, pending: newPending(0)}}, nil)
 	})
 	err = errors.Join(err, s.db.Sync(), s.db.Close())
 	if err != nil {

@@ -8,14 +8,13 @@
 // since 1970; "lp" is a length as unsigned varint, then the bytes; 00 is a NUL,
 // which no name contains. "#" is position << 8 | index in the event.
 //
-//	meta          "format" → "vaguemestre journal 1"; "broker" → its name
+//	meta          "format" → "vaguemestre journal 1"; "broker" → its name; "rows" → a position
 //	logs          position of event 0 → lp origin, size, 32 bytes root, frontier (32 bytes a node)
 //	checkpoints   position of event 0 → lp text, lp signature: the last kept
 //	events        position → lp leaf, 16 bytes salt, record
 //	tiles         position of event 0, level (1 byte), index → hashes, 32 bytes each
 //	objects       # → bytes
-//	object.recent # → first 8 bytes of the SHA-256: the latest objects
-//	object.index  first 8 bytes of the SHA-256, # → nothing: all others
+//	object.index  first 8 bytes of the SHA-256, # → nothing
 //	blobs         name → #, size, 32 bytes SHA-256, 1 byte: 1 inline
 //	blob.bytes    # → bytes
 //	puts          space 00 key → value
@@ -30,12 +29,20 @@
 // An item is: entered, due (0 until it is retried), attempts, 1 byte: 1 urgent, then lp topic, dest,
 // lane, reason, payload.
 //
-// Rows that only grow are ordered by position, so that a commit touches the
-// last page of each. Only digests are in no order, and an index of them would
-// cost a page for each object in every commit (half of all CPU time when it was
-// measured). So the latest objects are listed in order, with a copy of that
-// list in memory, and go to the index by thousands. Prefixes may collide: an
-// object found is always compared with its whole digest.
+// # Derived rows
+//
+// object.index, blobs, puts and all that is work or timer follow from the
+// records. A commit writes the events, with their objects and blobs, each in
+// order of position: it touches the last page of each. What the records change
+// in the derived buckets stays in memory, under every View as if it were in the
+// file, and is folded into it by thousands of rows: written in the order of
+// keys, and not at all where a later record took the row away again. (In no
+// order, and with each commit, they cost half of all CPU time when it was
+// measured.) meta "rows" is the position up to which they are in the file; Open
+// derives again what comes after. Close folds.
+//
+// Prefixes in object.index may collide: an object found is always compared with
+// its whole digest.
 //
 // A tile (height 8) of level 0 is written when its 256 leaves are there, and
 // recomputed from the leaves until then; those above grow with each tile under

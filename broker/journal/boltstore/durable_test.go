@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"crypto/sha256"
 	"errors"
 	"testing"
 	"time"
@@ -21,8 +20,8 @@ func TestViewWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := s.durable.Load()
-		s.durable.Store(id - 1) // as between the meta page and its fsync
+		now := s.state.Load()
+		s.state.Store(&state{id: now.id - 1, pending: now.pending}) // as between the meta page and its fsync
 		seen := make(chan error)
 		go func() { seen <- s.View(func(journal.View) error { return nil }) }()
 		select {
@@ -34,7 +33,7 @@ func TestViewWaits(t *testing.T) {
 			s.fail(errors.New("essai"))
 		} else {
 			s.mu.Lock()
-			s.durable.Store(id)
+			s.state.Store(now)
 			s.mu.Unlock()
 			s.settled.Broadcast()
 		}
@@ -44,74 +43,3 @@ func TestViewWaits(t *testing.T) {
 		s.Close()
 	}
 }
-
-// TestRecentMoves: objects are found before, while and after they move to the
-// index, also from a state before the move and after opening again.
-func TestRecentMoves(t *testing.T) {
-	dir := t.TempDir()
-	if err := Create(dir, "relais-essai"); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n uint64
-	add := func(events int) {
-		err := s.Update(func(tx journal.Tx) error {
-			for range events {
-				e := journal.Event{Type: "noted", At: time.UnixMilli(1)}
-				for range 256 {
-					n++
-					e.Objects = append(e.Objects, u64(n/2)) // each twice
-				}
-				if _, err := tx.Append(e); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	check := func(v journal.View, upTo uint64) {
-		t.Helper()
-		for i := uint64(1); i <= upTo/2; i += 97 {
-			if _, _, ok := v.(*view).object(sum256(u64(i))); !ok {
-				t.Fatalf("object %d of %d is not found", i, upTo/2)
-			}
-		}
-	}
-	add(2 * recentMax / 256)
-	err = s.View(func(v journal.View) error {
-		old := n
-		done := make(chan struct{})
-		go func() { defer close(done); add(1) }() // moves
-		<-done
-		if s.recent.n > 300 {
-			t.Errorf("%d rows were not moved", s.recent.n)
-		}
-		check(v, old)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	add(1)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if s, err = Open(dir); err != nil {
-		t.Fatal(err)
-	}
-	add(1)
-	s.View(func(v journal.View) error { check(v, n); return nil })
-	s.Close()
-	rep, err := Verify(t.Context(), dir, nil)
-	if err != nil || rep.Objects != int(n/2)+1 {
-		t.Errorf("%d objects of %d: %v", rep.Objects, n/2+1, err)
-	}
-}
-
-func sum256(b []byte) [32]byte { return sha256.Sum256(b) }

@@ -10,6 +10,8 @@ import (
 const (
 	fileName = "journal.db"
 	format   = "vaguemestre journal 1"
+
+	metaRows = "rows"
 )
 
 // bucket is one of the buckets of the package comment.
@@ -23,7 +25,6 @@ const (
 	bTiles
 	bObjects
 	bObjectIndex
-	bObjectRecent
 	bBlobs
 	bBlobBytes
 	bPuts
@@ -39,7 +40,7 @@ const (
 
 func (b bucket) String() string {
 	return [nBuckets]string{"meta", "logs", "checkpoints", "events", "tiles", "objects",
-		"object.index", "object.recent", "blobs", "blob.bytes", "puts", "items", "lanes", "due", "counts", "letters",
+		"object.index", "blobs", "blob.bytes", "puts", "items", "lanes", "due", "counts", "letters",
 		"timers", "timer.due"}[b]
 }
 
@@ -47,7 +48,17 @@ func (b bucket) String() string {
 // pages can be filled.
 func (b bucket) grows() bool {
 	switch b {
-	case bEvents, bTiles, bObjects, bObjectRecent, bBlobBytes:
+	case bEvents, bTiles, bObjects, bBlobBytes:
+		return true
+	}
+	return false
+}
+
+// derived says whether the rows follow from the records: they go to the file
+// later than the events (pending).
+func (b bucket) derived() bool {
+	switch b {
+	case bObjectIndex, bBlobs, bPuts, bItems, bLanes, bDue, bCounts, bLetters, bTimers, bTimerDue:
 		return true
 	}
 	return false

@@ -128,7 +128,8 @@ func TestFormat1(t *testing.T) {
 	golden := filepath.Join("testdata", "format-1.db.gz")
 	if *update {
 		dir := t.TempDir()
-		s := newStore(t, dir, boltstore.WithRand(fixedRand()), boltstore.WithClock(func() time.Time { return start }))
+		s := newStore(t, dir, boltstore.WithRand(fixedRand()), boltstore.WithClock(func() time.Time { return start }),
+			boltstore.WithFoldMax(100)) // some rows in the file, some pending
 		brokertest.RandomHistory(t, s, 1, 40)
 		keepHead(t, s)
 		path := filepath.Join(dir, "short.db")

@@ -316,7 +316,7 @@ func (d *damage) position() uint64 {
 	switch d.bucket {
 	case bEvents.String():
 		return readU64(d.key)
-	case bObjects.String(), bBlobBytes.String(), bObjectRecent.String(), bItems.String(), bLetters.String():
+	case bObjects.String(), bBlobBytes.String(), bItems.String(), bLetters.String():
 		return readU64(d.key) >> 8
 	}
 	return 0

@@ -29,13 +29,15 @@ type Store struct {
 	rand   io.Reader
 	bodies *bodies
 
-	recent recent // the bucket of that name, in memory
-
 	maxSize int // of the file in bytes; 0: none
+	foldMax int
 
-	durable atomic.Int64 // id of the last transaction known to be on disk
+	writer  sync.Mutex // guards pending
+	pending *pending   // after the last update
+
+	state   atomic.Pointer[state] // the last known to be on disk
 	failed  atomic.Pointer[error]
-	mu      sync.Mutex // guards the condition that durable or failed changes
+	mu      sync.Mutex // guards the condition that state or failed changes
 	settled *sync.Cond
 }
 
@@ -67,7 +69,7 @@ func Open(dir string, o ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(s.loadRecent(), removeHalfMade(dir))
+	err = errors.Join(s.loadPending(), removeHalfMade(dir))
 	if err == nil && copied {
 		err = s.follow()
 	}
@@ -83,12 +85,17 @@ func OpenReadOnly(dir string) (*Store, error) {
 	s := newStore(dir, nil)
 	opt := s.options()
 	opt.ReadOnly, opt.InitialMmapSize = true, 0
-	_, err := s.open(opt)
-	return s, err
+	if _, err := s.open(opt); err != nil {
+		return nil, err
+	}
+	if err := s.loadPending(); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
 }
 
 func newStore(dir string, o []Option) *Store {
-	s := &Store{dir: dir, now: time.Now, rand: rand.Reader}
+	s := &Store{dir: dir, now: time.Now, rand: rand.Reader, foldMax: foldMax}
 	for _, f := range o {
 		f(s)
 	}
@@ -168,7 +175,6 @@ func (s *Store) peek(path string) error {
 // identify reads whose journal it is, and whether this program can read it.
 func (s *Store) identify() error {
 	return s.db.View(func(btx *bolt.Tx) error {
-		s.durable.Store(int64(btx.ID()))
 		meta := btx.Bucket([]byte(bMeta.String()))
 		if meta == nil || string(meta.Get([]byte("format"))) != format {
 			return journal.ErrFormat
@@ -183,37 +189,59 @@ func (s *Store) identify() error {
 	})
 }
 
-// View implements journal.Store.
-func (s *Store) View(f func(journal.View) error) error {
-	btx, err := s.db.Begin(false)
-	if err != nil {
-		return s.closedOr(err)
-	}
-	defer btx.Rollback()
-	if err := s.waitDurable(int64(btx.ID())); err != nil {
-		return err
-	}
-	return f(&view{s: s, tx: btx})
+// state is a durable state of the journal: what the file holds after a
+// transaction, and what is pending beside it.
+type state struct {
+	id      int64 // of the transaction
+	pending *pending
 }
 
-// waitDurable returns once the state of that transaction is on disk: bbolt
-// shows it before the last fsync returns.
-func (s *Store) waitDurable(id int64) error {
-	if err := s.failed.Load(); err != nil {
-		return *err
+// View implements journal.Store.
+func (s *Store) View(f func(journal.View) error) error {
+	v, err := s.view()
+	if err != nil {
+		return err
 	}
-	if id <= s.durable.Load() {
-		return nil
+	defer v.tx.Rollback()
+	return f(v)
+}
+
+// view is one durable state; its transaction is to be rolled back.
+func (s *Store) view() (*view, error) {
+	for {
+		if err := s.failed.Load(); err != nil {
+			return nil, *err
+		}
+		btx, err := s.db.Begin(false)
+		if err != nil {
+			return nil, s.closedOr(err)
+		}
+		now, err := s.wait(int64(btx.ID()))
+		if err == nil && now.id == int64(btx.ID()) {
+			return &view{s: s, tx: btx, pending: now.pending}, nil
+		}
+		// Rarely, the next one is durable already: its rows are not these.
+		if rerr := btx.Rollback(); err != nil || rerr != nil {
+			return nil, errors.Join(err, rerr)
+		}
+	}
+}
+
+// wait returns the first state seen that is that of the transaction or later,
+// once it is on disk: bbolt shows it before the last fsync returns.
+func (s *Store) wait(id int64) (*state, error) {
+	if now := s.state.Load(); id <= now.id {
+		return now, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id > s.durable.Load() && s.failed.Load() == nil {
+	for id > s.state.Load().id && s.failed.Load() == nil {
 		s.settled.Wait()
 	}
 	if err := s.failed.Load(); err != nil {
-		return *err
+		return nil, *err
 	}
-	return nil
+	return s.state.Load(), nil
 }
 
 // exists refuses to guess: bbolt would make a file.
@@ -233,21 +261,21 @@ var errUnchanged = errors.New("boltstore: nothing to write")
 
 // Update implements journal.Store.
 func (s *Store) Update(f func(journal.Tx) error) error {
+	return s.update(func(t *tx) error { return f(t) })
+}
+
+func (s *Store) update(f func(*tx) error) error {
+	s.writer.Lock()
+	defer s.writer.Unlock()
 	if err := s.failed.Load(); err != nil {
 		return *err
 	}
 	var refused error // by f
-	var id int64
-	var merged uint64 // objects before it are in the index
 	var t *tx
+	var id int64
 	err := s.db.Update(func(btx *bolt.Tx) error {
-		if err := s.failed.Load(); err != nil { // while it waited for its turn
-			refused = *err
-			return refused
-		}
 		id = int64(btx.ID())
-		t = &tx{view: view{s: s, tx: btx}}
-		merged = t.mergeRecent()
+		t = &tx{view: view{s: s, tx: btx, pending: s.pending.copy()}}
 		if refused = f(t); refused != nil && t.broken == nil {
 			return refused
 		}
@@ -257,21 +285,19 @@ func (s *Store) Update(f func(journal.Tx) error) error {
 		}
 		return t.finish()
 	})
-	if refused != nil {
+	switch {
+	case refused != nil:
 		return refused
-	}
-	if err == errUnchanged {
+	case err == errUnchanged:
 		return nil
-	}
-	if err != nil {
-		if s.closedOr(err) == journal.ErrClosed {
-			return journal.ErrClosed
-		}
+	case err != nil && s.closedOr(err) == journal.ErrClosed:
+		return journal.ErrClosed
+	case err != nil:
 		return s.fail(err)
 	}
-	s.recent.forget(merged)
+	s.pending = t.pending
 	s.mu.Lock()
-	s.durable.Store(id)
+	s.state.Store(&state{id: id, pending: t.pending.copy()})
 	s.mu.Unlock()
 	s.settled.Broadcast()
 	s.bodies.entered(t.bodies)
@@ -303,6 +329,16 @@ func (s *Store) Free() (uint64, error) { return freeBytes(s.dir) }
 
 // Close implements journal.Store.
 func (s *Store) Close() error {
+	if !s.db.IsReadOnly() {
+		// So that the next Open has nothing to derive. Where it fails nothing is
+		// lost: the records are there.
+		_ = s.update(func(t *tx) error {
+			if t.pending.from < t.Position() {
+				t.fold()
+			}
+			return nil
+		})
+	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("boltstore: close: %w", err)
 	}

@@ -3,6 +3,7 @@ package boltstore_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"testing"
 	"time"
 
@@ -31,7 +32,13 @@ func openStore(t testing.TB, dir string, o ...boltstore.Option) *boltstore.Store
 }
 
 func TestStore(t *testing.T) {
-	brokertest.TestStore(t, func(t *testing.T) journal.Store { return newStore(t, t.TempDir()) })
+	for _, foldMax := range []int{1, 7, 300, 1 << 20} {
+		t.Run(fmt.Sprint("fold ", foldMax), func(t *testing.T) {
+			brokertest.TestStore(t, func(t *testing.T) journal.Store {
+				return newStore(t, t.TempDir(), boltstore.WithFoldMax(foldMax))
+			})
+		})
+	}
 }
 
 // start is when the events of these tests begin.

@@ -117,8 +117,9 @@ func Verify(ctx context.Context, dir string, check Check, heads ...SignedHead) (
 	if err := s.identify(); err != nil {
 		return rep, err
 	}
-	err = s.View(func(v journal.View) error {
-		a := &audit{ctx: ctx, v: v.(*view), replay: journal.NewReplay(), check: check, given: heads}
+	err = s.db.View(func(btx *bolt.Tx) error {
+		v := &view{s: s, tx: btx, pending: newPending(0)} // what the file holds, and no more
+		a := &audit{ctx: ctx, v: v, replay: journal.NewReplay(), check: check, given: heads}
 		err := a.run()
 		rep = a.rep
 		return err
@@ -136,7 +137,9 @@ type audit struct {
 	rep    Report
 
 	logs  []logRow
-	wants []want // roots to compare on the way
+	wants []want          // roots to compare on the way
+	rows  uint64          // position: the derived buckets are those after all events before it
+	first *BadRecordError // the earliest row that is not what the records say
 }
 
 // want is a head that a log must have had.
@@ -154,17 +157,29 @@ func (a *audit) run() error {
 	}
 	for i := range a.logs {
 		if err := a.checkLog(i); err != nil {
-			return err
+			return a.earliest(err)
 		}
 	}
 	if err := a.compareHeads(); err != nil {
+		return a.earliest(err)
+	}
+	if err := a.checkContents(); err != nil {
 		return err
 	}
-	if err := a.checkRows(); err != nil {
-		return err
+	if a.first != nil {
+		return a.first
 	}
 	a.count()
 	return nil
+}
+
+// earliest is err, or the row that was found wrong before the record of err.
+func (a *audit) earliest(err error) error {
+	bad := (*BadRecordError)(nil)
+	if a.first != nil && errors.As(err, &bad) && a.positionOf(a.first) < a.positionOf(bad) {
+		return a.first
+	}
+	return err
 }
 
 // readLogs reads the rows of logs: each must begin where the one before ends.
@@ -185,8 +200,12 @@ func (a *audit) readLogs() error {
 		a.logs = append(a.logs, row)
 		next += row.frontier.Size
 	}
-	if len(a.logs) == 0 {
+	rows := a.v.bucket(bMeta).Get([]byte(metaRows))
+	switch a.rows = readU64(rows); {
+	case len(a.logs) == 0:
 		return &BadRecordError{What: "no log"}
+	case len(rows) != 8 || a.rows > next:
+		return &BadRecordError{N: next, What: "the position of the derived rows"}
 	}
 	a.rep.Events = next
 	return nil
@@ -201,7 +220,7 @@ func (a *audit) checkMeta() error {
 	}
 	c := a.v.bucket(bMeta).Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		if string(k) != "format" && string(k) != "broker" {
+		if string(k) != "format" && string(k) != "broker" && string(k) != metaRows {
 			return &BadRecordError{What: "a row of meta that this format has not"}
 		}
 	}

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"math/bits"
 
 	bolt "go.etcd.io/bbolt"
@@ -43,6 +44,9 @@ func (a *audit) checkLog(i int) error {
 		if err := w.grow(n, leaf); err != nil {
 			return err
 		}
+		if err := a.compareRows(w.log.base + n); err != nil {
+			return err
+		}
 		if err := a.replay.Apply(w.log.base+n, r); err != nil {
 			return w.bad(n, err.Error())
 		}
@@ -53,6 +57,9 @@ func (a *audit) checkLog(i int) error {
 	}
 	if i < len(a.logs)-1 {
 		return nil
+	}
+	if err := a.compareRows(w.log.base + w.log.frontier.Size); err != nil {
+		return err
 	}
 	if k, _ := a.v.bucket(bEvents).Cursor().Seek(u64(w.log.base + w.log.frontier.Size)); k != nil {
 		return w.bad(w.log.frontier.Size, "a row of events after the end")
@@ -79,8 +86,12 @@ func (w *logAudit) event(n uint64) ([]byte, *journal.Record, error) {
 	if want := r.Leaf(n, row.salt, row.record).Append(nil); !bytes.Equal(want, row.leaf) {
 		return nil, nil, w.bad(n, "its leaf and its record differ")
 	}
-	for _, sum := range r.Objects {
-		if _, _, ok := w.v.object(sum); !ok {
+	for i, sum := range r.Objects {
+		key, ok := w.replay.Objects[sum]
+		if !ok {
+			key = (w.log.base+n)<<8 | uint64(i) // the first with these bytes
+		}
+		if o := w.v.bucket(bObjects).Get(u64(key)); o == nil || sha256.Sum256(o) != sum {
 			return nil, nil, w.bad(n, "an object is missing or altered")
 		}
 	}

@@ -21,29 +21,32 @@ type row struct {
 // rows is the whole of a bucket that is not append-only by position.
 type rows map[string]row
 
-// checkRows compares every bucket beside the log with the replay, both ways,
-// and names the earliest event concerned.
-func (a *audit) checkRows() error {
-	var first *BadRecordError
-	note := func(pos uint64, what string) {
-		if bad := a.at(pos, what); first == nil || pos < a.positionOf(first) {
-			first = bad
-		}
+// note keeps the earliest event that something wrong belongs to.
+func (a *audit) note(pos uint64, what string) {
+	if a.first == nil || pos < a.positionOf(a.first) {
+		a.first = a.at(pos, what)
+	}
+}
+
+// compareRows compares the derived buckets with the replay, both ways, when it
+// has come to the position that they were written at.
+func (a *audit) compareRows(pos uint64) error {
+	if pos != a.rows {
+		return nil
 	}
 	for b, want := range a.expected() {
 		if err := a.ctx.Err(); err != nil {
 			return err
 		}
-		a.compareBucket(b, want, note)
-	}
-	a.checkObjects(note)
-	if err := a.checkBlobs(note); err != nil {
-		return err
-	}
-	if first != nil {
-		return first
+		a.compareBucket(b, want)
 	}
 	return nil
+}
+
+// checkContents reads every object and every blob held.
+func (a *audit) checkContents() error {
+	a.checkObjects()
+	return a.checkBlobs()
 }
 
 // at names the event of a position.
@@ -66,18 +69,18 @@ func (a *audit) positionOf(e *BadRecordError) uint64 {
 	return e.N
 }
 
-func (a *audit) compareBucket(b bucket, want rows, note func(uint64, string)) {
+func (a *audit) compareBucket(b bucket, want rows) {
 	seen := 0
 	c := a.v.bucket(b).Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		w, ok := want[string(k)]
 		switch {
 		case !ok:
-			note(a.strayBy(b, k), "a row of "+b.String()+" that no record wrote")
+			a.note(a.strayBy(b, k), "a row of "+b.String()+" that no record wrote")
 		case w.gone:
-			note(w.by, "a row of "+b.String()+" that it took away")
+			a.note(w.by, "a row of "+b.String()+" that it took away")
 		case !bytes.Equal(w.value, v):
-			note(w.by, "a row of "+b.String()+" is altered")
+			a.note(w.by, "a row of "+b.String()+" is altered")
 		}
 		if ok && !w.gone {
 			seen++
@@ -94,7 +97,7 @@ func (a *audit) compareBucket(b bucket, want rows, note func(uint64, string)) {
 	}
 	for k, w := range want {
 		if !w.gone && a.v.bucket(b).Get([]byte(k)) == nil {
-			note(w.by, "a row of "+b.String()+" is missing")
+			a.note(w.by, "a row of "+b.String()+" is missing")
 		}
 	}
 }
@@ -106,7 +109,7 @@ func (a *audit) strayBy(b bucket, key []byte) uint64 {
 	switch {
 	case (b == bItems || b == bLetters || b == bBlobBytes || b == bObjects) && len(key) == 8:
 		seq = readU64(key)
-	case (b == bDue || b == bLanes) && len(key) > 8:
+	case (b == bDue || b == bLanes || b == bObjectIndex) && len(key) > 8:
 		seq = readU64(key[len(key)-8:])
 	default:
 		return a.rep.Events
@@ -118,11 +121,12 @@ func (a *audit) strayBy(b bucket, key []byte) uint64 {
 func (a *audit) expected() map[bucket]rows {
 	out := map[bucket]rows{}
 	for b := range nBuckets {
-		switch b {
-		case bMeta, bLogs, bCheckpoints, bEvents, bTiles, bObjects, bObjectIndex, bObjectRecent, bBlobBytes:
-			continue // checked as what they are
+		if b.derived() { // the others are checked as what they are
+			out[b] = rows{}
 		}
-		out[b] = rows{}
+	}
+	for sum, key := range a.replay.Objects {
+		out[bObjectIndex][string(indexKey(sum, key))] = row{by: key >> 8}
 	}
 	for name, t := range a.replay.Blobs {
 		h := t.Value
@@ -170,39 +174,17 @@ func (a *audit) expectWork(out map[bucket]rows) {
 
 // checkObjects looks for objects that no record lists; those listed were
 // compared with the record.
-func (a *audit) checkObjects(note func(uint64, string)) {
+func (a *audit) checkObjects() {
 	c := a.v.bucket(bObjects).Cursor()
 	for k, b := c.First(); k != nil; k, b = c.Next() {
 		if pos, ok := a.replay.Objects[sha256.Sum256(b)]; !ok || !bytes.Equal(u64(pos), k) {
-			note(a.strayBy(bObjects, k), "an object that it does not list")
+			a.note(a.strayBy(bObjects, k), "an object that it does not list")
 		}
-	}
-	// Each has one row, in the list or in the index.
-	rows := map[string]uint64{}
-	for sum, pos := range a.replay.Objects {
-		rows[string(indexKey(sum, pos))] = pos
-	}
-	take := func(b bucket, key []byte, pos uint64) {
-		if _, ok := rows[string(key)]; !ok {
-			note(min(pos>>8, a.rep.Events), "a row of "+b.String()+" that it did not write")
-		}
-		delete(rows, string(key))
-	}
-	c = a.v.bucket(bObjectRecent).Cursor()
-	for k, b := c.First(); k != nil; k, b = c.Next() {
-		take(bObjectRecent, append(bytes.Clone(b), k...), readU64(k))
-	}
-	c = a.v.bucket(bObjectIndex).Cursor()
-	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		take(bObjectIndex, k, readU64(k[min(8, len(k)):]))
-	}
-	for _, pos := range rows {
-		note(pos>>8, "an object has no row in object.index or object.recent")
 	}
 }
 
 // checkBlobs reads every blob held, and looks for bytes that no blob names.
-func (a *audit) checkBlobs(note func(uint64, string)) error {
+func (a *audit) checkBlobs() error {
 	small := map[string]bool{}
 	for _, t := range a.replay.Blobs {
 		if t.Gone {
@@ -217,16 +199,16 @@ func (a *audit) checkBlobs(note func(uint64, string)) error {
 			small[string(key)] = true
 			b := a.v.bucket(bBlobBytes).Get(key)
 			if b == nil || int64(len(b)) != h.Size || sha256.Sum256(b) != h.SHA256 {
-				note(t.By, "a blob is missing or altered")
+				a.note(t.By, "a blob is missing or altered")
 			}
 		} else if err := a.checkFile(h); err != nil {
-			note(t.By, "a body is missing or altered")
+			a.note(t.By, "a body is missing or altered")
 		}
 	}
 	c := a.v.bucket(bBlobBytes).Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		if !small[string(k)] {
-			note(a.strayBy(bBlobBytes, k), "bytes of a blob that was erased or never kept")
+			a.note(a.strayBy(bBlobBytes, k), "bytes of a blob that was erased or never kept")
 		}
 	}
 	return nil

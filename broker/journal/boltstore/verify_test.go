@@ -30,7 +30,7 @@ type sample struct {
 func newSample(t testing.TB) sample {
 	t.Helper()
 	dir := t.TempDir()
-	s := newStore(t, dir)
+	s := newStore(t, dir, boltstore.WithFoldMax(1)) // every row is in the file
 	brokertest.RandomHistory(t, s, 7, 160)
 	keepHead(t, s)
 	w, err := s.Bodies().Create()
@@ -172,7 +172,7 @@ func (sm sample) blame(bucket string, k []byte) (uint64, bool) {
 	switch bucket {
 	case "events":
 		return last8(), true
-	case "objects", "object.recent":
+	case "objects", "object.index":
 		return last8() >> 8, true
 	case "blob.bytes":
 		return last8() >> 8, true
@@ -193,7 +193,7 @@ func (sm sample) blame(bucket string, k []byte) (uint64, bool) {
 	return 0, false
 }
 
-var buckets = []string{"meta", "logs", "checkpoints", "events", "tiles", "objects", "object.recent", "blobs",
+var buckets = []string{"meta", "logs", "checkpoints", "events", "tiles", "objects", "object.index", "blobs",
 	"blob.bytes", "puts", "items", "lanes", "due", "counts", "letters", "timers", "timer.due"}
 
 // TestVerifyTampered: any row altered, deleted, exchanged, doubled or added is

@@ -16,6 +16,8 @@ type view struct {
 	tx   *bolt.Tx
 	open [nBuckets]*bolt.Bucket // opened already
 	cur  *logReader             // the log in course, once it was read
+
+	pending *pending
 }
 
 var _ journal.View = (*view)(nil)
@@ -86,7 +88,7 @@ func (l *logReader) Record(n uint64) (journal.Event, error) {
 	}
 	e := r.Event
 	for _, sum := range r.Objects {
-		o, _, ok := l.v.object(sum)
+		o, ok := l.v.object(sum)
 		if !ok {
 			return journal.Event{}, fmt.Errorf("boltstore: object of record %d: %w", n, journal.ErrNotFound)
 		}
@@ -170,7 +172,7 @@ func (v *view) Object(sha256 string) ([]byte, error) {
 	if !isDigest(sha256) {
 		return nil, journal.ErrNotFound
 	}
-	o, _, ok := v.object(digest(sha256))
+	o, ok := v.object(digest(sha256))
 	if !ok {
 		return nil, journal.ErrNotFound
 	}
@@ -179,7 +181,7 @@ func (v *view) Object(sha256 string) ([]byte, error) {
 
 // Blob implements journal.View.
 func (v *view) Blob(name string) ([]byte, error) {
-	row, ok := parseBlob(v.bucket(bBlobs).Get([]byte(name)))
+	row, ok := parseBlob(v.get(bBlobs, []byte(name)))
 	if !ok || !row.inline {
 		return nil, journal.ErrNotFound
 	}
@@ -187,11 +189,11 @@ func (v *view) Blob(name string) ([]byte, error) {
 }
 
 // HasBlob implements journal.View.
-func (v *view) HasBlob(name string) bool { return v.bucket(bBlobs).Get([]byte(name)) != nil }
+func (v *view) HasBlob(name string) bool { return v.get(bBlobs, []byte(name)) != nil }
 
 // Get implements journal.View.
 func (v *view) Get(space, key string) ([]byte, bool) {
-	b := v.bucket(bPuts).Get(putKey(space, key))
+	b := v.get(bPuts, putKey(space, key))
 	if b == nil {
 		return nil, false
 	}
@@ -202,8 +204,8 @@ func (v *view) Get(space, key string) ([]byte, bool) {
 func (v *view) Scan(space, prefix, from string, f func(key string, value []byte) bool) {
 	base := putKey(space, "")
 	within := putKey(space, prefix)
-	c := v.bucket(bPuts).Cursor()
-	for k, b := c.Seek(putKey(space, max(prefix, from))); bytes.HasPrefix(k, within); k, b = c.Next() {
+	c := v.cursor(bPuts)
+	for k, b := c.seek(putKey(space, max(prefix, from))); bytes.HasPrefix(k, within); k, b = c.next() {
 		if !f(string(k[len(base):]), append([]byte{}, b...)) {
 			return
 		}

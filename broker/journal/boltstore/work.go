@@ -24,8 +24,8 @@ func (v *view) Pending(topic string) int {
 
 func (v *view) eachCount(topic string, f func(dest string, n uint64)) {
 	prefix := countKey(topic, "")
-	c := v.bucket(bCounts).Cursor()
-	for k, b := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, b = c.Next() {
+	c := v.cursor(bCounts)
+	for k, b := c.seek(prefix); bytes.HasPrefix(k, prefix); k, b = c.next() {
 		f(string(k[len(prefix):]), readU64(b))
 	}
 }
@@ -43,19 +43,19 @@ func (v *view) Heads(topic, dest string, now time.Time, n int) []journal.Item {
 // heads adds the due heads of a class: those up to now, then those that are so
 // far away that the clock was set back (Item.Ready).
 func (v *view) heads(out []journal.Item, prefix []byte, now time.Time, n int) []journal.Item {
-	c := v.bucket(bDue).Cursor()
+	c := v.cursor(bDue)
 	skipped := false
-	for k, _ := c.Seek(prefix); len(out) < n && bytes.HasPrefix(k, prefix) && len(k) == len(prefix)+16; {
+	for k, _ := c.seek(prefix); len(out) < n && bytes.HasPrefix(k, prefix) && len(k) == len(prefix)+16; {
 		it, ok := v.Item(readU64(k[len(prefix)+8:]))
 		switch {
 		case ok && it.Ready(now):
 			out = append(out, it)
 		case ok && !skipped: // all until the longest delay wait
 			skipped = true
-			k, _ = c.Seek(append(bytes.Clone(prefix), u64(millis(now.Add(journal.LongestDelay(it.Urgent))))...))
+			k, _ = c.seek(append(bytes.Clone(prefix), u64(millis(now.Add(journal.LongestDelay(it.Urgent))))...))
 			continue
 		}
-		k, _ = c.Next()
+		k, _ = c.next()
 	}
 	return out
 }
@@ -65,7 +65,7 @@ func (v *view) NextDue(topic, dest string) (next time.Time, ok bool) {
 	prefix := workKey(topic, dest)
 	for class := range byte(2) {
 		prefix := append(bytes.Clone(prefix), class)
-		k, _ := v.bucket(bDue).Cursor().Seek(prefix)
+		k, _ := v.cursor(bDue).seek(prefix)
 		if !bytes.HasPrefix(k, prefix) {
 			continue
 		}
@@ -80,14 +80,14 @@ func (v *view) NextDue(topic, dest string) (next time.Time, ok bool) {
 // Item implements journal.View.
 func (v *view) Item(seq uint64) (journal.Item, bool) {
 	key := u64(seq)
-	return parseItem(key, v.bucket(bItems).Get(key))
+	return parseItem(key, v.get(bItems, key))
 }
 
 // Letters implements journal.View.
 func (v *view) Letters(from uint64, n int) []journal.Item {
 	var out []journal.Item
-	c := v.bucket(bLetters).Cursor()
-	for k, b := c.Seek(u64(from)); k != nil && len(out) < n; k, b = c.Next() {
+	c := v.cursor(bLetters)
+	for k, b := c.seek(u64(from)); k != nil && len(out) < n; k, b = c.next() {
 		if it, ok := parseItem(k, b); ok {
 			out = append(out, it)
 		}
@@ -98,8 +98,8 @@ func (v *view) Letters(from uint64, n int) []journal.Item {
 // DueTimers implements journal.View.
 func (v *view) DueTimers(now time.Time, n int) []journal.Timer {
 	var out []journal.Timer
-	c := v.bucket(bTimerDue).Cursor()
-	for k, _ := c.First(); len(k) > 8 && len(out) < n; k, _ = c.Next() {
+	c := v.cursor(bTimerDue)
+	for k, _ := c.seek(nil); len(k) > 8 && len(out) < n; k, _ = c.next() {
 		if int64(readU64(k)) > now.UnixMilli() {
 			break
 		}
@@ -112,7 +112,7 @@ func (v *view) DueTimers(now time.Time, n int) []journal.Timer {
 
 // NextTimer implements journal.View.
 func (v *view) NextTimer() (time.Time, bool) {
-	k, _ := v.bucket(bTimerDue).Cursor().First()
+	k, _ := v.cursor(bTimerDue).seek(nil)
 	if len(k) <= 8 {
 		return time.Time{}, false
 	}
@@ -121,7 +121,7 @@ func (v *view) NextTimer() (time.Time, bool) {
 
 // Timer implements journal.View.
 func (v *view) Timer(key string) (journal.Timer, bool) {
-	return parseTimer([]byte(key), v.bucket(bTimers).Get([]byte(key)))
+	return parseTimer([]byte(key), v.get(bTimers, []byte(key)))
 }
 
 // enqueue gives a new item its place at the end of its lane.
@@ -129,11 +129,11 @@ func (t *tx) enqueue(it *journal.Item) {
 	t.put(bItems, u64(it.Seq), encodeItem(it))
 	t.count(it, 1)
 	if it.Lane == "" {
-		t.put(bDue, dueKey(it), nil)
+		t.put(bDue, dueKey(it), nothing)
 		return
 	}
 	head, ok := t.laneHead(it)
-	t.put(bLanes, laneRow(it), nil)
+	t.put(bLanes, laneRow(it), nothing)
 	switch {
 	case !ok:
 	case it.Urgent && !head.Urgent: // it overtakes
@@ -141,7 +141,7 @@ func (t *tx) enqueue(it *journal.Item) {
 	default:
 		return
 	}
-	t.put(bDue, dueKey(it), nil)
+	t.put(bDue, dueKey(it), nothing)
 }
 
 // leave takes a pending item out of its lane; the next one is due.
@@ -159,7 +159,7 @@ func (t *tx) leave(it *journal.Item) {
 	}
 	t.remove(bDue, dueKey(it))
 	if next, ok := t.laneHead(it); ok {
-		t.put(bDue, dueKey(&next), nil)
+		t.put(bDue, dueKey(&next), nothing)
 	}
 }
 
@@ -174,7 +174,7 @@ func (t *tx) delay(it journal.Item, at time.Time, reason string) {
 	it.Attempts++
 	t.put(bItems, u64(it.Seq), encodeItem(&it))
 	if head {
-		t.put(bDue, dueKey(&it), nil)
+		t.put(bDue, dueKey(&it), nothing)
 	}
 }
 
@@ -184,7 +184,7 @@ func (t *tx) laneHead(it *journal.Item) (journal.Item, bool) {
 		return *it, true
 	}
 	prefix := laneKey(it)
-	k, _ := t.bucket(bLanes).Cursor().Seek(prefix)
+	k, _ := t.cursor(bLanes).seek(prefix)
 	if !bytes.HasPrefix(k, prefix) || len(k) != len(prefix)+9 {
 		return journal.Item{}, false
 	}
@@ -193,7 +193,7 @@ func (t *tx) laneHead(it *journal.Item) (journal.Item, bool) {
 
 func (t *tx) count(it *journal.Item, by int) {
 	key := countKey(it.Topic, it.Dest)
-	n := readU64(t.bucket(bCounts).Get(key)) + uint64(by)
+	n := readU64(t.get(bCounts, key)) + uint64(by)
 	if n == 0 {
 		t.remove(bCounts, key)
 		return
