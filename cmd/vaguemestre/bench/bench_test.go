@@ -17,7 +17,7 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Bound <= 0 || r.Naive <= 0 || r.Storage <= 0 || r.StorageNaive <= 0 || len(r.Runs) != 4 || len(ops) != 4 {
+	if r.Bound <= 0 || r.Naive <= 0 || r.Storage <= 0 || r.StorageNaive <= 0 || len(r.Runs) != 4 || len(ops) != 5 {
 		t.Errorf("figures are missing: %+v", r)
 	}
 	t.Logf("bound %.0f/s, naive %.0f/s, storage %.0f/s, naive storage %.0f/s", r.Bound, r.Naive, r.Storage, r.StorageNaive)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -19,16 +20,22 @@ import (
 // The cryptography of one exchange, as DESIGN sections 4 and 5 require it:
 // body sealed to one recipient and the sender; header, deposit and consigned
 // signed; header and deposit verified and the body opened at the recipient's;
-// consigned verified at the sender's.
+// consigned verified at the sender's. The digests that prove it: at both ends
+// every part and the body; header, deposit and consigned, and the leaves of
+// both journals with the records that they bind.
 const (
 	signatures    = 3
 	verifications = 3
+
+	facts  = 2 * 3
+	leaves = 2 * (3 + 1) // pli, accepted, consigned, and what was delivered
 )
 
 // kit is warmed keys and inputs of the sizes that an exchange has.
 type kit struct {
 	ring   *keyring.Ring
 	plain  []byte
+	parts  []byte // plain, decoded
 	small  []byte
 	sealed []byte
 	sig    []byte
@@ -43,15 +50,21 @@ func newKit(ctx context.Context) (*kit, error) {
 		}
 		k.ring.AddIdentity(owner, id)
 	}
-	// The entity of an exchange: document and its text, inner, acte, sums, one
-	// piece, in base64.
-	raw := make([]byte, pieceSize+3*len(document))
-	if _, err := io.ReadFull(rand.Reader, raw); err != nil {
+	s, err := sizesOf(ctx)
+	if err != nil {
 		return nil, err
 	}
-	k.plain = []byte(base64.StdEncoding.EncodeToString(raw))
-	k.small = k.plain[:520]
-	var err error
+	noise := make([]byte, s.body)
+	if _, err := io.ReadFull(rand.Reader, noise); err != nil {
+		return nil, err
+	}
+	k.parts, k.small = noise[:s.parts], noise[:s.deposit]
+	// As long as what seals to a body of that size.
+	k.plain = []byte(base64.StdEncoding.EncodeToString(noise))[:s.body]
+	if k.sealed, err = k.seal(ctx); err != nil {
+		return nil, err
+	}
+	k.plain = k.plain[:2*s.body-len(k.sealed)]
 	if k.sealed, err = k.seal(ctx); err != nil {
 		return nil, err
 	}
@@ -98,6 +111,22 @@ func (k *kit) verify(context.Context) error {
 	return err
 }
 
+// digest makes every digest of one exchange.
+func (k *kit) digest(context.Context) error {
+	for range 2 {
+		sha256.Sum256(k.parts)
+		sha256.Sum256(k.sealed)
+	}
+	for range facts {
+		sha256.Sum256(k.small)
+	}
+	for range leaves {
+		sha256.Sum256(k.small)       // the record, salted
+		sha256.Sum256(k.small[:300]) // the leaf
+	}
+	return nil
+}
+
 // exchange is the cryptography of one exchange.
 func (k *kit) exchange(ctx context.Context) error {
 	if _, err := k.seal(ctx); err != nil {
@@ -112,6 +141,9 @@ func (k *kit) exchange(ctx context.Context) error {
 		if err := k.verify(ctx); err != nil {
 			return err
 		}
+	}
+	if err := k.digest(ctx); err != nil {
+		return err
 	}
 	return k.open(ctx)
 }
@@ -155,9 +187,10 @@ func operations(ctx context.Context, d time.Duration) ([]Operation, error) {
 		{Name: "sign", Count: signatures, Origin: "header, deposit, consigned"},
 		{Name: "verify", Count: verifications, Origin: "header, deposit, consigned"},
 		{Name: "open", Count: 1, Origin: "body, by the recipient"},
+		{Name: "digests", Count: 1, Origin: "all: parts, body, header, evidences, leaves"},
 	}
 	for i, f := range []func(context.Context) error{
-		func(ctx context.Context) error { _, err := k.seal(ctx); return err }, k.sign, k.verify, k.open,
+		func(ctx context.Context) error { _, err := k.seal(ctx); return err }, k.sign, k.verify, k.open, k.digest,
 	} {
 		n, start := 0, time.Now()
 		for time.Since(start) < d/8 {

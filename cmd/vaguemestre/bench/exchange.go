@@ -57,6 +57,48 @@ const document = `{"enfants":[{"nom":"EXEMPLE","prenoms":"Camille","sexe":"femin
 	`"demande":["opp"],"auteur":{"nom":"MODÈLE Alix","telephone":"03 00 00 00 01"},"signataire":{"nom":"SPÉCIMEN Dominique"},` +
 	`"pieces":[{"titre":"Rapport fictif","type_mime":"application/pdf","role":"rapport","communication":"communicable"}]}`
 
+// sizes are those of what one exchange seals, signs and digests, in bytes.
+type sizes struct {
+	body    int // of body.pgp
+	parts   int // of all its parts, decoded
+	deposit int // of deposit.json
+}
+
+// sizesOf makes one pli to measure it.
+func sizesOf(ctx context.Context) (s sizes, err error) {
+	root, clean, err := tempDir()
+	if err != nil {
+		return s, err
+	}
+	defer clean()
+	w, err := wiring.Make(ctx, plan(root))
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, w.Close(ctx)) }()
+	b := w.Nodes["courrier-a"].Broker
+	r, err := b.Accept(ctx, submission(1))
+	if err != nil {
+		return s, err
+	}
+	d, err := b.Dossier(r.ID)
+	if err != nil {
+		return s, err
+	}
+	c, err := b.Read(ctx, r.ID, "ase-00")
+	if err != nil {
+		return s, err
+	}
+	defer c.Close()
+	s.body, s.deposit = int(d.Header.BodySize), len(d.Deposit)
+	err = c.EachPart(ctx, func(_, _ string, r io.Reader) error {
+		n, err := io.Copy(io.Discard, r)
+		s.parts += int(n)
+		return err
+	})
+	return s, err
+}
+
 // finish tells submitters that their exchange is complete: it stands between
 // the recipient's broker and the net, and sees evidences that were taken.
 type finish struct {
