@@ -19,7 +19,8 @@
 // The tag "validate" of a struct holds its erreurs, the tag "reserve" its
 // réserves, "doc" the label of the paper form, "article" the text that asks
 // for the field; rules.go and reserves.go hold the rules between fields. The
-// same tags give JSONSchema and the labels of Text.
+// same tags give JSONSchema and the labels of Text. Two validators read the
+// tags; the first one is spared the documents that passes finds without fault.
 //
 // # Strict reading
 //

@@ -59,7 +59,7 @@ func Parse(k Kind, p Plain) (*Document, error) {
 	}
 	content := reflect.New(pl.typ)
 	faults, complete := decode(p.Bytes(), pl.shape, content.Elem())
-	if complete {
+	if complete && (len(faults) > 0 || !passes(pl.shape, content.Elem())) {
 		faults = merge(faults, check(erreurs(), content.Interface()))
 	}
 	if len(faults) > 0 {

@@ -13,7 +13,7 @@ import (
 // fuzzKind: no panic; a refusal names at least one field and repeats nothing;
 // an accepted document re-parses, is valid for an independent validator, and
 // reads the same for encoding/json; its text keeps the width and hides
-// controls.
+// controls. passes and the validator agree.
 func fuzzKind(f *testing.F, k Kind) {
 	for _, e := range append(goodOnes(f), examples(f, "testdata/bad")...) {
 		if e.kind == k {
@@ -23,6 +23,7 @@ func fuzzKind(f *testing.F, k Kind) {
 	schema := compiled(f)[k]
 	f.Fuzz(func(t *testing.T, data []byte) {
 		given := bytes.Clone(data)
+		agree(t, k, data)
 		d, err := Parse(k, NewPlain(data))
 		if !bytes.Equal(given, data) {
 			t.Fatal("Parse changed its input")

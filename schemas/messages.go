@@ -6,20 +6,17 @@ import "strings"
 // and the article that asks for it. It knows the rule and the field, never the
 // value, so that no sentence can carry personal data.
 func sentence(p *plan, f fault, reserve bool) string {
-	m := p.shape.at(f.path)
 	code := f.code
 	if reserve && code == codeObligatoire {
 		code = codeSouhaite
 	}
-	if own, ok := ownSentences[string(p.kind)+":"+bare(f.path)+":"+code]; ok {
-		return own
+	path := bare(f.path)
+	for _, place := range [...]string{string(p.kind) + ":" + path, path, lastMember(path)} {
+		if own, ok := ownSentences[place+":"+code]; ok {
+			return own
+		}
 	}
-	if own, ok := ownSentences[bare(f.path)+":"+code]; ok {
-		return own
-	}
-	if own, ok := ownSentences[lastMember(f.path)+":"+code]; ok {
-		return own
-	}
+	m := p.shape.at(f.path)
 	text := sentences[code]
 	if code == codeFormat && m != nil {
 		text = formatSentence(m.rules)
@@ -46,6 +43,9 @@ func sentence(p *plan, f fault, reserve bool) string {
 
 // bare drops the ranks of a path: "enfants[0].nom" gives "enfants.nom".
 func bare(path string) string {
+	if strings.IndexByte(path, '[') < 0 {
+		return path
+	}
 	var b strings.Builder
 	for part := range strings.SplitSeq(path, "[") {
 		if rank, rest, ok := strings.Cut(part, "]"); ok && rank != "" {
@@ -56,8 +56,8 @@ func bare(path string) string {
 	return b.String()
 }
 
+// lastMember is the last name of a bare path.
 func lastMember(path string) string {
-	path = bare(path)
 	return path[strings.LastIndexByte(path, '.')+1:]
 }
 

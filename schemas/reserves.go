@@ -3,85 +3,87 @@ package schemas
 import (
 	"slices"
 	"time"
-
-	"github.com/go-playground/validator/v10"
 )
 
 // Rules of level réserve: the document goes, both sides see what is missing, a
 // complement is asked for. "Aucune action antérieure", "parents inconnus" and
 // an unknown or approximate birth date are answers, not omissions.
 
+// betweenReserves is never written to.
+var betweenReserves = [...]between{
+	rule(enfantReserves), rule(signalementReserves), rule(oppReserves), rule(requeteReserves),
+	rule(decisionReserves), rule(suitesReserves), rule(transmissionReserves),
+}
+
 // enfantReserves: the birth date, or what stands for it.
-func enfantReserves(sl validator.StructLevel) {
-	e := sl.Current().Addr().Interface().(*enfant)
+func enfantReserves(e *enfant, report reporter) {
 	if e.DateNaissance == "" && e.DateNaissanceApproximative == "" && e.AgeApparent == "" {
-		report(sl, "date_naissance", codeSouhaite)
+		report("date_naissance", codeSouhaite)
 	}
 	if e.DateNaissance != "" && e.DateNaissanceApproximative != "" {
-		report(sl, "date_naissance_approximative", codeContradiction)
+		report("date_naissance_approximative", codeContradiction)
 	}
 	if e.Adresse == nil && e.LieuActuel == nil {
-		report(sl, "lieu_actuel", codeSouhaite)
+		report("lieu_actuel", codeSouhaite)
 	}
 }
 
 // parentsReserves: who holds parental authority, or that nobody knows.
-func parentsReserves(sl validator.StructLevel, d *dossier) {
+func parentsReserves(d *dossier, report reporter) {
 	switch {
 	case d.ParentsInconnus && len(d.AutoriteParentale) > 0:
-		report(sl, "parents_inconnus", codeContradiction)
+		report("parents_inconnus", codeContradiction)
 	case !d.ParentsInconnus && len(d.AutoriteParentale) == 0:
-		report(sl, "autorite_parentale", codeSouhaite)
+		report("autorite_parentale", codeSouhaite)
 	}
 }
 
-func signalementReserves(sl validator.StructLevel) {
-	s := sl.Current().Addr().Interface().(*signalement)
-	parentsReserves(sl, &s.dossier)
+func signalementReserves(s *signalement, report reporter) {
+	parentsReserves(&s.dossier, report)
 	if !s.ParentsInconnus {
 		// CASF L226-5 al. 3: the parents are told in writing, unless that is
 		// contrary to the interest of the child; then the reason is given.
 		if p := s.ParentsAvises; p == nil || p.Date == "" && p.MotifAbsence == "" {
-			report(sl, "parents_avises", codeSouhaite)
+			report("parents_avises", codeSouhaite)
 		} else if p.Date != "" && p.MotifAbsence != "" {
-			report(sl, "parents_avises", codeContradiction)
+			report("parents_avises", codeContradiction)
 		}
 		if s.PositionParents == "" {
-			report(sl, "position_parents", codeSouhaite)
+			report("position_parents", codeSouhaite)
 		}
 	}
-	actionsReserves(sl, s)
+	actionsReserves(s, report)
 	if f := s.Faits; f != nil && f.Date == "" {
-		report(sl, "faits.date", codeSouhaite)
+		report("faits.date", codeSouhaite)
 	}
 	// Practice everywhere: the magistrate on duty is called as well.
 	urgent := s.Condition == "danger_grave_immediat" || slices.Contains(s.Demande, "opp")
 	if urgent && s.AppelPermanence == "" {
-		report(sl, "appel_permanence", codeSouhaite)
+		report("appel_permanence", codeSouhaite)
 	}
 	if slices.Contains(s.Demande, "autre") && s.DemandePrecision == "" {
-		report(sl, "demande_precision", codeSouhaite)
+		report("demande_precision", codeSouhaite)
 	}
 	// CGCT L3221-3: who signs for the president shows the delegation.
 	if s.Signataire != nil && s.Signataire.Delegation == "" {
-		report(sl, "signataire.delegation", codeSouhaite)
+		report("signataire.delegation", codeSouhaite)
 	}
 }
 
 // actionsReserves: CASF L226-4 I, the actions already carried out are made
 // known; the first condition supposes that there were some.
-func actionsReserves(sl validator.StructLevel, s *signalement) {
+func actionsReserves(s *signalement, report reporter) {
 	switch {
 	case s.AucuneAction && len(s.Actions) > 0:
-		report(sl, "aucune_action_anterieure", codeContradiction)
+		report("aucune_action_anterieure", codeContradiction)
 	case s.AucuneAction && s.Condition == "actions_sans_effet":
-		report(sl, "condition", codeContradiction)
+		report("condition", codeContradiction)
 	case !s.AucuneAction && len(s.Actions) == 0:
-		report(sl, "actions_deja_menees", codeSouhaite)
+		report("actions_deja_menees", codeSouhaite)
 	}
 	for _, a := range s.Actions {
 		if a.Debut != "" && a.Fin != "" && a.Fin < a.Debut {
-			report(sl, "actions_deja_menees", codeDates)
+			report("actions_deja_menees", codeDates)
 			return
 		}
 	}
@@ -89,14 +91,13 @@ func actionsReserves(sl validator.StructLevel, s *signalement) {
 
 // oppReserves: an order is either attached or oral, not both; an order in
 // writing that is due before the oral one cannot be.
-func oppReserves(sl validator.StructLevel) {
-	o := sl.Current().Addr().Interface().(*opp)
+func oppReserves(o *opp, report reporter) {
 	if o.Mode == ordonnanceJointe && o.RecueilliePar != nil ||
 		o.Mode == instructionOrale && hasPiece(o.Pieces, "ordonnance", "") {
-		report(sl, "mode", codeContradiction)
+		report("mode", codeContradiction)
 	}
 	if before(o.EcritAttenduAvant, o.DateHeure) {
-		report(sl, "ecrit_attendu_avant", codeDates)
+		report("ecrit_attendu_avant", codeDates)
 	}
 }
 
@@ -107,28 +108,26 @@ func before(a, b string) bool {
 	return errA == nil && errB == nil && at.Before(bt)
 }
 
-func requeteReserves(sl validator.StructLevel) {
-	r := sl.Current().Addr().Interface().(*requete)
-	parentsReserves(sl, &r.dossier)
+func requeteReserves(r *requete, report reporter) {
+	parentsReserves(&r.dossier, report)
 	// C. civ. 375-5 al. 2: after an OPP the judge needs the order itself.
 	if r.OPP != nil && !hasPiece(r.Pieces, "ordonnance", "") {
-		report(sl, "pieces", codeSouhaite)
+		report("pieces", codeSouhaite)
 	}
 	if r.MesureDemandee == "maintien_placement" && r.OPP == nil {
-		report(sl, "opp", codeSouhaite)
+		report("opp", codeSouhaite)
 	}
 }
 
 // decisionReserves: C. civ. 375 (the decision sets the length of the measure,
 // two years at most), CPC 1185 (six months for a provisional measure).
-func decisionReserves(sl validator.StructLevel) {
-	d := sl.Current().Addr().Interface().(*decision)
+func decisionReserves(d *decision, report reporter) {
 	switch d.Type {
 	case "mainlevee", "non_lieu", "autorite_parentale", "interdiction_sortie":
 		return // no length
 	}
 	if d.Fin == "" && d.FinEvenement == "" {
-		report(sl, "fin", codeSouhaite)
+		report("fin", codeSouhaite)
 	}
 	start := d.Debut
 	if start == "" {
@@ -141,31 +140,29 @@ func decisionReserves(sl validator.StructLevel) {
 	from, errFrom := time.Parse(time.DateOnly, start)
 	to, errTo := time.Parse(time.DateOnly, d.Fin)
 	if errFrom == nil && errTo == nil && to.After(from.AddDate(years, months, 0)) {
-		report(sl, "fin", codeDuree)
+		report("fin", codeDuree)
 	}
 	// C. civ. 375-3 and 375-7: visits and stays of a placed child.
 	if d.Type == "placement" && d.Droits == nil {
-		report(sl, "droits", codeSouhaite)
+		report("droits", codeSouhaite)
 	}
 }
 
 // designe: the thread tells the case to the machine; a person who holds the
 // paper alone needs a name or a number.
-func designe(sl validator.StructLevel, d *dossier) {
+func designe(d *dossier, report reporter) {
 	if len(d.Enfants) == 0 && d.References == nil {
-		report(sl, "references", codeSouhaite)
+		report("references", codeSouhaite)
 	}
 }
 
-func suitesReserves(sl validator.StructLevel) {
-	s := sl.Current().Addr().Interface().(*suites)
-	designe(sl, &s.dossier)
+func suitesReserves(s *suites, report reporter) {
+	designe(&s.dossier, report)
 }
 
-func transmissionReserves(sl validator.StructLevel) {
-	t := sl.Current().Addr().Interface().(*transmission)
-	designe(sl, &t.dossier)
+func transmissionReserves(t *transmission, report reporter) {
+	designe(&t.dossier, report)
 	if t.Corrige != "" && t.Complete != "" {
-		report(sl, "complete", codeContradiction)
+		report("complete", codeContradiction)
 	}
 }

@@ -1,10 +1,9 @@
 package schemas
 
 import (
+	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/go-playground/validator/v10"
 )
 
 // Rules that look at several members at once, level erreur. Those of level
@@ -13,55 +12,68 @@ import (
 
 const typePDF = "application/pdf"
 
-func report(sl validator.StructLevel, path, code string) {
-	sl.ReportError("", path, path, code, "")
+// reporter takes what a rule finds.
+type reporter func(path, code string)
+
+// between is a rule of one struct; check takes a pointer to it.
+type between struct {
+	typ   reflect.Type
+	check func(content any, report reporter)
+}
+
+func rule[T any](check func(*T, reporter)) between {
+	return between{reflect.TypeFor[T](), func(content any, report reporter) { check(content.(*T), report) }}
+}
+
+// betweenErreurs is never written to.
+var betweenErreurs = [...]between{
+	rule(enfantDesigne), rule(lieuRenseigne), rule(institutionDesignee),
+	rule(signalementErreurs), rule(oppErreurs), rule(requeteErreurs),
+	rule(decisionErreurs), rule(suiteErreurs), rule(transmissionErreurs),
 }
 
 // enfantDesigne: a child is named, or declared unidentified with what lets
 // others recognise and find the child.
-func enfantDesigne(sl validator.StructLevel) {
-	e := sl.Current().Addr().Interface().(*enfant)
+func enfantDesigne(e *enfant, report reporter) {
 	if !e.IdentiteInconnue {
 		if e.Nom == "" {
-			report(sl, "nom", codeObligatoire)
+			report("nom", codeObligatoire)
 		}
 		if e.Prenoms == "" {
-			report(sl, "prenoms", codeObligatoire)
+			report("prenoms", codeObligatoire)
 		}
 		return
 	}
 	if e.AgeApparent == "" {
-		report(sl, "age_apparent", codeObligatoire)
+		report("age_apparent", codeObligatoire)
 	}
 	if e.Sexe == "" {
-		report(sl, "sexe", codeObligatoire)
+		report("sexe", codeObligatoire)
 	}
 	if e.LieuActuel == nil {
-		report(sl, "lieu_actuel", codeObligatoire)
+		report("lieu_actuel", codeObligatoire)
 	}
 }
 
 // lieuRenseigne: a place says where it is.
-func lieuRenseigne(sl validator.StructLevel) {
-	l := sl.Current().Addr().Interface().(*lieu)
+func lieuRenseigne(l *lieu, report reporter) {
 	if l.Libelle == "" && l.Adresse == "" && l.Commune == "" {
-		report(sl, "libelle", codeLieuVide)
+		report("libelle", codeLieuVide)
 	}
 }
 
 // institutionDesignee: an institution is a party of the directory or described
 // in words.
-func institutionDesignee(sl validator.StructLevel) {
-	i := sl.Current().Addr().Interface().(*institution)
+func institutionDesignee(i *institution, report reporter) {
 	if i.Partie == "" && i.Libelle == "" {
-		report(sl, "partie", codeDesignation)
+		report("partie", codeDesignation)
 	}
 }
 
 // unEnfant: at least one child, or nobody knows whom the pli is about.
-func unEnfant(sl validator.StructLevel, d *dossier) {
+func unEnfant(d *dossier, report reporter) {
 	if len(d.Enfants) == 0 {
-		report(sl, "enfants", codeObligatoire)
+		report("enfants", codeObligatoire)
 	}
 }
 
@@ -75,81 +87,75 @@ func hasPiece(pieces []Piece, role, typeMIME string) bool {
 
 // signalementErreurs: CASF L226-4 I wants facts, written in the document or in
 // a report attached to it.
-func signalementErreurs(sl validator.StructLevel) {
-	s := sl.Current().Addr().Interface().(*signalement)
-	unEnfant(sl, &s.dossier)
+func signalementErreurs(s *signalement, report reporter) {
+	unEnfant(&s.dossier, report)
 	told := s.Faits != nil && (s.Faits.Constates != "" || s.Faits.Rapportes != "" || s.Faits.ParoleEnfant != "")
 	if !told && !hasPiece(s.Pieces, "rapport", "") {
-		report(sl, "faits", codeObligatoire)
+		report("faits", codeObligatoire)
 	}
 }
 
 // oppErreurs: C. civ. 375-5 al. 2. The signed order, or the four things that
 // make an oral instruction certain: who, when, to whom, and by when in writing
 // (who and when are required in both modes).
-func oppErreurs(sl validator.StructLevel) {
-	o := sl.Current().Addr().Interface().(*opp)
-	unEnfant(sl, &o.dossier)
+func oppErreurs(o *opp, report reporter) {
+	unEnfant(&o.dossier, report)
 	switch o.Mode {
 	case ordonnanceJointe:
 		if !hasPiece(o.Pieces, "ordonnance", typePDF) {
-			report(sl, "pieces", codePieceRequise)
+			report("pieces", codePieceRequise)
 		}
 	case instructionOrale:
 		if o.RecueilliePar == nil {
-			report(sl, "recueillie_par", codeObligatoire)
+			report("recueillie_par", codeObligatoire)
 		}
 		if o.EcritAttenduAvant == "" {
-			report(sl, "ecrit_attendu_avant", codeObligatoire)
+			report("ecrit_attendu_avant", codeObligatoire)
 		}
 	}
 }
 
 // requeteErreurs: a requête is reasoned (C. civ. 375 al. 1), in the document
 // or in the signed piece. "autre" says nothing without a precision.
-func requeteErreurs(sl validator.StructLevel) {
-	r := sl.Current().Addr().Interface().(*requete)
-	unEnfant(sl, &r.dossier)
+func requeteErreurs(r *requete, report reporter) {
+	unEnfant(&r.dossier, report)
 	if r.Motifs == "" && !hasPiece(r.Pieces, "requete", "") {
-		report(sl, "motifs", codeObligatoire)
+		report("motifs", codeObligatoire)
 	}
 	if r.MesureDemandee == "autre" && r.MesurePrecision == "" {
-		report(sl, "mesure_precision", codeObligatoire)
+		report("mesure_precision", codeObligatoire)
 	}
 }
 
 // decisionErreurs: CPC 1190, the decision itself travels, signed. C. civ.
 // 375-3: a placed child is confided to someone.
-func decisionErreurs(sl validator.StructLevel) {
-	d := sl.Current().Addr().Interface().(*decision)
-	unEnfant(sl, &d.dossier)
+func decisionErreurs(d *decision, report reporter) {
+	unEnfant(&d.dossier, report)
 	if !hasPiece(d.Pieces, "decision", typePDF) {
-		report(sl, "pieces", codePieceRequise)
+		report("pieces", codePieceRequise)
 	}
 	if d.Type == "placement" && d.ConfieA == nil {
-		report(sl, "confie_a", codeObligatoire)
+		report("confie_a", codeObligatoire)
 	}
 	if d.Debut != "" && d.Fin != "" && d.Fin < d.Debut { // ISO dates sort as text
-		report(sl, "fin", codeDates)
+		report("fin", codeDates)
 	}
 }
 
 // suiteErreurs: CASF L226-4 I last al.; a classement is explained, a transfer
 // says to whom.
-func suiteErreurs(sl validator.StructLevel) {
-	s := sl.Current().Addr().Interface().(*suite)
+func suiteErreurs(s *suite, report reporter) {
 	if s.Suite == "classement" && s.Motif == "" {
-		report(sl, "motif", codeObligatoire)
+		report("motif", codeObligatoire)
 	}
 	if s.Suite == "transmis_autre_parquet" && s.Parquet == nil {
-		report(sl, "parquet", codeObligatoire)
+		report("parquet", codeObligatoire)
 	}
 }
 
 // transmissionErreurs: something is transmitted, in words or in pieces.
-func transmissionErreurs(sl validator.StructLevel) {
-	t := sl.Current().Addr().Interface().(*transmission)
+func transmissionErreurs(t *transmission, report reporter) {
 	if strings.TrimSpace(t.Texte) == "" && len(t.Pieces) == 0 {
-		report(sl, "texte", codeObligatoire)
+		report("texte", codeObligatoire)
 	}
 }

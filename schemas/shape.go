@@ -26,8 +26,9 @@ type shape struct {
 	typ     reflect.Type
 	members []*member // of an object, in the order of the struct
 	byName  map[string]int
-	elem    *shape // of an array
-	max     int    // most elements of an array
+	between func(content any, report reporter) // rules between members of an object, or nil
+	elem    *shape                             // of an array
+	max     int                                // most elements of an array
 }
 
 // member is one member of an object.
@@ -36,8 +37,11 @@ type member struct {
 	index    []int // as for reflect.Value.FieldByIndex
 	shape    *shape
 	label    string // French, as on the paper forms
+	title    string // the label in capitals, for the head of a section
+	show     showing
 	article  string // the text that asks for it, if one does
 	rules    string // the validate tag
+	tests    *tests // the same, read
 	required bool
 	wanted   bool // its absence is a réserve
 }
@@ -95,6 +99,11 @@ func shapeOf(typ reflect.Type, rules string) *shape {
 		return shapeOf(typ.Elem(), rules)
 	case reflect.Struct:
 		s := &shape{form: formObject, typ: typ, byName: map[string]int{}}
+		for i := range betweenErreurs {
+			if betweenErreurs[i].typ == typ {
+				s.between = betweenErreurs[i].check
+			}
+		}
 		s.addFields(typ, nil)
 		return s
 	case reflect.Slice:
@@ -126,8 +135,11 @@ func (s *shape) addFields(typ reflect.Type, prefix []int) {
 			index:    index,
 			shape:    shapeOf(f.Type, rules),
 			label:    f.Tag.Get("doc"),
+			title:    strings.ToUpper(f.Tag.Get("doc")),
+			show:     showingOf(rules),
 			article:  f.Tag.Get("article"),
 			rules:    rules,
+			tests:    testsOf(rules),
 			required: strings.HasPrefix(rules, "required"),
 			wanted:   strings.HasPrefix(f.Tag.Get("reserve"), "required"),
 		}

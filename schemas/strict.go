@@ -97,18 +97,21 @@ func (d *decoder) value(s *shape, into reflect.Value) bool {
 	if len(d.faults) >= maxFaults {
 		return false
 	}
-	if into.IsValid() && into.Kind() == reflect.Pointer {
-		into.Set(reflect.New(into.Type().Elem()))
-		into = into.Elem()
+	if into.Kind() == reflect.Pointer {
+		into = fresh(into)
 	}
-	switch c := d.next(); {
-	case c == '{':
-		return d.nested(func() bool { return d.object(d.expect(s, formObject), into) })
-	case c == '[':
-		return d.nested(func() bool { return d.array(d.expect(s, formArray), into) })
+	if c := d.next(); c != '{' && c != '[' {
+		return d.simple(c, s, into)
+	}
+	return d.nested(s, into)
+}
+
+// simple reads a value that holds no other.
+func (d *decoder) simple(c byte, s *shape, into reflect.Value) bool {
+	switch {
 	case c == '"':
 		return d.textValue(d.expect(s, formText), into)
-	case c == '-' || '0' <= c && c <= '9':
+	case c == '-' || isDigit(c):
 		return d.number(d.expect(s, formInteger), into)
 	case c == 't':
 		return d.boolean(d.expect(s, formBool), into, "true")
@@ -133,13 +136,23 @@ func (d *decoder) expect(s *shape, f form) *shape {
 	return nil
 }
 
-// nested counts the depth around read.
-func (d *decoder) nested(read func() bool) bool {
+// fresh points p to a new value, which it gives.
+func fresh(p reflect.Value) reflect.Value {
+	p.Set(reflect.New(p.Type().Elem()))
+	return p.Elem()
+}
+
+// nested reads an object or an array, and counts the depth.
+func (d *decoder) nested(s *shape, into reflect.Value) (ok bool) {
 	if d.depth++; d.depth > maxDepth {
 		return d.stop(codeProfondeur)
 	}
 	d.pos++ // the bracket
-	ok := read()
+	if d.data[d.pos-1] == '{' {
+		ok = d.object(d.expect(s, formObject), into)
+	} else {
+		ok = d.array(d.expect(s, formArray), into)
+	}
 	d.depth--
 	return ok
 }

@@ -33,7 +33,7 @@ var notices = map[string]string{
 // indented under their label, line breaks in a short value become spaces, and
 // control, bidirectional and invisible characters are shown by their code.
 func (d *Document) Text(notice string) []byte {
-	w := &writer{out: make([]byte, 0, 8<<10)}
+	w := &writer{out: make([]byte, 0, 2<<10+2*d.bytes.Len())}
 	if notice != "" {
 		line, ok := notices[notice]
 		if !ok {
@@ -80,7 +80,7 @@ func (w *writer) object(s *shape, v reflect.Value, indent int) {
 		}
 		if indent == 0 && (m.shape.form == formObject || m.shape.form == formArray) {
 			w.blank()
-			w.wrap(strings.ToUpper(m.label), 0, 0)
+			w.wrap(m.title, 0, 0)
 			w.inside(m, value, step)
 			continue
 		}
@@ -110,11 +110,11 @@ func (w *writer) member(m *member, value reflect.Value, indent int) {
 			w.wrap("LIEU CONFIDENTIEL : à ne communiquer ni aux parents ni à un tiers (C. civ. 375-7)", indent, indent)
 			return
 		}
-		w.wrap(m.label+" : oui", indent, indent+step)
+		w.pair(m.label, "oui", indent)
 	case formInteger:
-		w.wrap(m.label+" : "+strconv.FormatInt(value.Int(), 10), indent, indent+step)
+		w.pair(m.label, strconv.FormatInt(value.Int(), 10), indent)
 	default:
-		w.text(m.label, m.rules, value.String(), indent)
+		w.text(m.label, m.show.text(value.String()), indent)
 	}
 }
 
@@ -127,20 +127,21 @@ func (w *writer) inside(m *member, value reflect.Value, indent int) {
 	for i := range value.Len() {
 		elem := value.Index(i)
 		if m.shape.elem.form != formObject {
-			w.wrap("- "+shown("oneof", elem.String()), indent, indent+step)
+			w.wrap("- "+showWords.text(elem.String()), indent, indent+step)
 			continue
 		}
-		w.line(strings.Repeat(" ", indent) + strconv.Itoa(i+1) + ".")
+		w.indent(indent)
+		w.line(strconv.Itoa(i+1) + ".")
 		w.object(m.shape.elem, elem, indent+step)
 	}
 }
 
 // text writes a label and its value, on one line if it is short and below if
 // it has paragraphs.
-func (w *writer) text(label, rules, value string, indent int) {
-	value = shown(rules, value)
-	if len(value) < 200 && !strings.ContainsAny(value, "\r\n\u2028\u2029") {
-		w.wrap(label+" : "+neutral(value), indent, indent+step)
+func (w *writer) text(label, value string, indent int) {
+	visible := isVisible(value)
+	if len(value) < 200 && (visible || !strings.ContainsAny(value, "\r\n\u2028\u2029")) {
+		w.pair(label, neutral(value), indent)
 		return
 	}
 	w.wrap(label+" :", indent, indent)
@@ -166,82 +167,95 @@ func (w *writer) reserves(d *Document) {
 	}
 }
 
-// wrap writes s in lines of at most 78 characters, cutting at spaces, and
-// within a word only when the word alone is too long. Every pli renders its
-// document: it writes in place, without a string for each word.
+// wrap writes s in lines of at most 78 characters, its words one space apart,
+// cutting at spaces, and within a word only when the word alone is too long.
 func (w *writer) wrap(s string, first, rest int) {
-	w.indent(first)
-	used, empty := first, true
-	for s != "" {
-		word := s
-		if i := strings.IndexByte(s, ' '); i >= 0 {
-			word, s = s[:i], s[i+1:]
-		} else {
-			s = ""
-		}
-		if word == "" {
-			continue
-		}
-		n := utf8.RuneCountInString(word)
-		if !empty && used+1+n > columns {
-			w.next(rest)
-			used, empty = rest, true
-		}
-		if !empty {
-			w.out = append(w.out, ' ')
-			used++
-		}
-		for used+n > columns {
-			cut := runeOffset(word, columns-used)
-			w.out = append(w.out, word[:cut]...)
-			word, n = word[cut:], n-(columns-used)
-			w.next(rest)
-			used = rest
-		}
-		w.out = append(w.out, word...)
-		used, empty = used+n, false
+	if !tidy(s) {
+		s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " ")
 	}
-	if empty {
-		w.out = w.out[:len(w.out)-used]
+	for indent := first; s != ""; indent = rest {
+		n, next := lineOf(s, columns-indent)
+		w.indent(indent)
+		w.line(s[:n])
+		s = s[next:]
+	}
+}
+
+// tidy tells whether words stand one space apart and no space is around them.
+func tidy(s string) bool {
+	return !strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") && !strings.Contains(s, "  ")
+}
+
+// lineOf gives how many bytes of s, a tidy text, a line of so many characters
+// takes, and where the next line begins.
+func lineOf(s string, width int) (n, next int) {
+	space, count := 0, 0
+	for i, r := range s {
+		switch {
+		case count == width && r == ' ':
+			return i, i + 1
+		case count == width && space > 0:
+			return space, space + 1
+		case count == width:
+			return i, i
+		case r == ' ':
+			space = i
+		}
+		count++
+	}
+	return len(s), len(s)
+}
+
+// pair writes a label and a short value, in place when one line holds them.
+func (w *writer) pair(label, value string, indent int) {
+	const between = " : "
+	if !tidy(value) || indent+utf8.RuneCountInString(label)+len(between)+utf8.RuneCountInString(value) > columns {
+		w.wrap(label+between+value, indent, indent+step)
 		return
 	}
-	w.out = append(w.out, '\n')
+	w.indent(indent)
+	w.out = append(append(w.out, label...), between...)
+	w.line(value)
 }
 
 const spaces = "                                        "
 
 func (w *writer) indent(n int) { w.out = append(w.out, spaces[:n]...) }
 
-// next begins another line.
-func (w *writer) next(indent int) {
-	w.out = append(w.out, '\n')
-	w.indent(indent)
-}
+// showing is how a text is shown, found once from its rules.
+type showing int
 
-// runeOffset is the byte where rune n of s begins.
-func runeOffset(s string, n int) int {
-	for i := range s {
-		if n == 0 {
-			return i
-		}
-		n--
-	}
-	return len(s)
-}
+const (
+	showAsIs    showing = iota
+	showWords           // words for the values of a list
+	showDay             // 20/11/2026
+	showInstant         // 20/11/2026 à 22 h 41 (UTC+01:00)
+)
 
-// shown gives a value as it is read in French: words for the values of a list,
-// 20/11/2026 for a day, 22 h 41 for an hour.
-func shown(rules, value string) string {
+func showingOf(rules string) showing {
 	switch {
 	case strings.Contains(rules, "oneof"):
+		return showWords
+	case strings.Contains(rules, "jour"):
+		return showDay
+	case strings.Contains(rules, "instant"):
+		return showInstant
+	}
+	return showAsIs
+}
+
+// text gives a value as it is read in French.
+func (s showing) text(value string) string {
+	switch s {
+	case showWords:
 		if words, ok := words[value]; ok {
 			return words
 		}
-	case strings.Contains(rules, "jour"):
-		if day, err := time.Parse(time.DateOnly, value); err == nil {
-			return day.Format("02/01/2006")
+	case showDay:
+		if isJour(value) { // only a year, or a month, is shown as written
+			return value[8:] + "/" + value[5:7] + "/" + value[:4]
 		}
-	case strings.Contains(rules, "instant"):
+	case showInstant:
 		if at, err := time.Parse(time.RFC3339, value); err == nil {
 			return at.Format("02/01/2006 à 15 h 04 (UTC-07:00)")
 		}

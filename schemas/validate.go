@@ -27,28 +27,24 @@ func newErreurs() *validator.Validate {
 			return check(fl.Field().String())
 		})
 	}
-	v.RegisterStructValidation(enfantDesigne, enfant{})
-	v.RegisterStructValidation(lieuRenseigne, lieu{})
-	v.RegisterStructValidation(institutionDesignee, institution{})
-	v.RegisterStructValidation(signalementErreurs, signalement{})
-	v.RegisterStructValidation(oppErreurs, opp{})
-	v.RegisterStructValidation(requeteErreurs, requete{})
-	v.RegisterStructValidation(decisionErreurs, decision{})
-	v.RegisterStructValidation(suiteErreurs, suite{})
-	v.RegisterStructValidation(transmissionErreurs, transmission{})
+	registerBetween(v, betweenErreurs[:])
 	return v
 }
 
 func newReserves() *validator.Validate {
 	v := newValidator("reserve")
-	v.RegisterStructValidation(enfantReserves, enfant{})
-	v.RegisterStructValidation(signalementReserves, signalement{})
-	v.RegisterStructValidation(oppReserves, opp{})
-	v.RegisterStructValidation(requeteReserves, requete{})
-	v.RegisterStructValidation(decisionReserves, decision{})
-	v.RegisterStructValidation(suitesReserves, suites{})
-	v.RegisterStructValidation(transmissionReserves, transmission{})
+	registerBetween(v, betweenReserves[:])
 	return v
+}
+
+func registerBetween(v *validator.Validate, rules []between) {
+	for _, r := range rules {
+		v.RegisterStructValidation(func(sl validator.StructLevel) {
+			r.check(sl.Current().Addr().Interface(), func(path, code string) {
+				sl.ReportError("", path, path, code, "")
+			})
+		}, reflect.Zero(r.typ).Interface())
+	}
 }
 
 // embedded stands for an embedded struct in the validator's paths: its members

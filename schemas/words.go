@@ -68,7 +68,7 @@ func oneLine(s string) string {
 // (bidirectional ones among them), line separators, private use. A tab is a
 // space. Everything else is as written.
 func neutral(s string) string {
-	if strings.IndexFunc(s, hidden) < 0 {
+	if isVisible(s) {
 		return s
 	}
 	var b strings.Builder
@@ -85,6 +85,9 @@ func neutral(s string) string {
 	return b.String()
 }
 
+// isVisible tells whether neutral changes nothing: no line break either.
+func isVisible(s string) bool { return strings.IndexFunc(s, hidden) < 0 }
+
 func hidden(r rune) bool {
-	return r != ' ' && !unicode.IsGraphic(r)
+	return (r < ' ' || '~' < r) && !unicode.IsGraphic(r)
 }
