@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"vaguemestre/broker/journal"
 )
 
 // memoryBody is a small ciphertext that is not in the journal yet.
@@ -26,6 +28,37 @@ var (
 	errBytes  = errors.New("not the bytes of the signed header")
 	errNoBody = fmt.Errorf("broker: the body is erased: %w", ErrNotFound)
 )
+
+// smallBlob reads n bytes of a digest and refuses any other. A batch carries
+// them to the journal.
+func smallBlob(src io.Reader, n int64, digest string) (journal.Blob, error) {
+	body := make([]byte, n+1) // one more would show a longer one
+	c, err := io.ReadFull(src, body)
+	body = body[:n]
+	switch {
+	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
+		return journal.Blob{}, fmt.Errorf("after %d bytes: %w", c, err)
+	case int64(c) != n:
+		return journal.Blob{}, errLength
+	case Digest(body) != digest:
+		return journal.Blob{}, errBytes
+	}
+	return journal.Blob{Name: journal.BodyName(digest), SHA256: digest, Size: n, Bytes: body}, nil
+}
+
+// largeBlob copies n bytes of a digest to the body store, durably, and refuses
+// any other.
+func (b *Broker) largeBlob(src io.Reader, n int64, digest string) (journal.Blob, error) {
+	w, err := b.journal.Bodies().Create()
+	if err != nil {
+		return journal.Blob{}, err
+	}
+	defer w.Abort()
+	if err := copyExactly(w, src, n, digest); err != nil {
+		return journal.Blob{}, err
+	}
+	return w.Close()
+}
 
 // copyExactly copies n bytes of a digest and refuses any other. The digest is
 // checked before the bytes are kept under it: other bytes may be those of a

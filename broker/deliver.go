@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"vaguemestre/broker/clock"
 	"vaguemestre/broker/journal"
@@ -69,6 +70,54 @@ func (b *Broker) settle(ctx context.Context, in Input) error {
 		return nil // settled before a crash, or by another attempt
 	}
 	return err
+}
+
+// settleInput is the outcome of a delivery that no evidence tells.
+type settleInput struct {
+	seq     uint64
+	id      string
+	outcome journal.Outcome
+	at      time.Time // of the next attempt
+	reason  string
+	carried journal.Item // the item, when it arrived
+}
+
+func (in *settleInput) step(s reader, now time.Time) (journal.Batch, error) {
+	kind := map[journal.Outcome]string{
+		journal.Done: journal.TypeDelivered, journal.Retry: journal.TypeRetried,
+		journal.Dead: journal.TypeDead, journal.Requeue: journal.TypeRequeued,
+	}[in.outcome]
+	ev := journal.Event{Type: kind, At: now, ID: in.id}
+	ev.Settle = []journal.Settlement{{Seq: in.seq, Outcome: in.outcome, At: in.at, Reason: in.reason}}
+	if key := alarmKey(in.id, PartyID(in.carried.Dest), RelayFailed); in.carried.Topic == TopicEvidence && lowered(s, key, in.id) {
+		ev.Puts = []journal.Put{{Space: spaceAlarm, Key: key}}
+	}
+	return journal.Batch{Events: []journal.Event{ev}}, nil
+}
+
+// lowered says whether the alarm of evidences that nobody took may go: it is
+// up, and no such letter of that pli is left.
+func lowered(s reader, key, id string) bool {
+	if _, up := s.Get(spaceAlarm, key); !up {
+		return false
+	}
+	pair := strings.TrimSuffix(key, "/"+string(RelayFailed))
+	if st, _ := get[State](s, spaceState, pair); st.Has(FlagRelayFailed) {
+		return false // the pli itself was given up
+	}
+	for from := uint64(0); ; {
+		list := s.Letters(from, 64)
+		for _, it := range list {
+			text, err := s.Object(string(it.Payload))
+			if e, perr := ParseEvidence(text); it.Topic == TopicEvidence && err == nil && perr == nil && e.ID == id && key == alarmKey(id, PartyID(it.Dest), RelayFailed) {
+				return false
+			}
+			from = it.Seq + 1
+		}
+		if len(list) < 64 {
+			return true
+		}
+	}
 }
 
 // giveUp makes a dead letter. For a pli the fact is signed in the same commit,

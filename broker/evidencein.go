@@ -118,11 +118,12 @@ func (b *Broker) verifyArrived(se *signedEvidence) error {
 		return refuse(RefusedSigner, "by", nil)
 	}
 	se.Signer = fpr
-	if near(at, e.SignedAt(), Skew) != nil {
+	said := e.SignedAt()
+	if near(at, said, Skew) != nil {
 		return refuse(ReasonBackDated, "at", nil)
 	}
 	se.Cert, _ = b.keys.Cert(fpr)
-	switch s := b.keys.Standing(fpr, e.SignedAt(), false); s {
+	switch s := b.keys.Standing(fpr, said, false); s {
 	case standingUsable, standingCompromised: // the latter is doubtful, and kept
 		return nil
 	default:
@@ -187,18 +188,19 @@ func (b *Broker) stamped(id string) (digest string, h Header, deposit Evidence, 
 func (b *Broker) timely(e Evidence, h Header, deposit Evidence, peer BrokerID, to PartyID) error {
 	row, _ := LookupEvent(e.Event)
 	carrier, _ := b.dir.Load().Broker(peer)
+	at := e.SignedAt()
 	switch {
 	case peer != e.Home && !carrier.Relay:
 		return refuse(RefusedPeer, "peer", nil)
 	case to != h.From && !(row.ToParty && to == e.Recipient):
 		return refuse(RefusedDestination, "to", nil)
-	case e.SignedAt().After(b.now().Add(Skew)):
+	case at.After(b.now().Add(Skew)):
 		return refuse(RefusedFuture, "at", nil)
-	case e.SignedAt().Before(deposit.SignedAt().Add(-Skew)) && e.ReasonCode != ReasonBackDated:
+	case at.Before(deposit.SignedAt().Add(-Skew)) && e.ReasonCode != ReasonBackDated:
 		// A recipient whose clock says that the deposit is to come must be
 		// heard: its refusal is dated by that clock.
 		return refuse(ReasonBackDated, "at", nil)
-	case e.Event == Overdue && e.SignedAt().Before(b.patientUntil(e.Recipient, h, deposit)):
+	case e.Event == Overdue && at.Before(b.patientUntil(e.Recipient, h, deposit)):
 		return refuse(ReasonBackDated, "at", nil)
 	}
 	return nil
@@ -276,11 +278,11 @@ func (b *Broker) signedFrom(home func(PartyID) BrokerID, want Signer, e Evidence
 	bySender := byBroker && e.Home == home(h.From)
 	byParty := hasParty && e.By == string(e.Recipient) && e.Home == partyHome
 	byPartyHome := hasParty && byBroker && e.Home == partyHome
-	relay, _ := b.dir.Load().Broker(e.Home)
 	switch want {
 	case SenderBroker:
 		return bySender
 	case RelayOrSenderBroker:
+		relay, _ := b.dir.Load().Broker(e.Home)
 		return bySender || byBroker && relay.Relay
 	case Recipient:
 		return byParty

@@ -16,6 +16,12 @@ import (
 // as HMACs under a secret of this broker, since a key or a digest of content
 // could be recognised.
 
+// idemRecord is what an idempotency key was used for.
+type idemRecord struct {
+	MAC string `json:"m"`
+	ID  string `json:"i"`
+}
+
 func (b *Broker) idemKey(s *submission) string {
 	return b.mac("idempotency key", string(s.From), s.Key)
 }

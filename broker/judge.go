@@ -124,15 +124,12 @@ func (b *Broker) takeBody(ctx context.Context, a *arrival) error {
 		return temporary("body", err)
 	}
 	defer src.Close()
-	w, err := b.journal.Bodies().Create()
+	if h.BodySize <= journal.InlineBody {
+		a.pli.Body, err = smallBlob(src, h.BodySize, h.BodySHA256)
+	} else {
+		a.pli.Body, err = b.largeBlob(src, h.BodySize, h.BodySHA256)
+	}
 	if err != nil {
-		return temporary("body", err)
-	}
-	defer w.Abort()
-	if err := copyExactly(w, src, h.BodySize, h.BodySHA256); err != nil {
-		return temporary("body", err)
-	}
-	if a.pli.Body, err = w.Close(); err != nil {
 		return temporary("body", err)
 	}
 	return nil
@@ -140,7 +137,7 @@ func (b *Broker) takeBody(ctx context.Context, a *arrival) error {
 
 // judgeBody opens the body as the recipient and reads it to its end.
 func (b *Broker) judgeBody(ctx context.Context, a *arrival) (string, error) {
-	h := a.pli.Header
+	h := &a.pli.Header
 	src, err := b.bodyOf(a)
 	if err != nil {
 		return "", err
@@ -157,7 +154,7 @@ func (b *Broker) judgeBody(ctx context.Context, a *arrival) (string, error) {
 	if o.Signer() != a.signer || near(o.SignedAt(), a.pli.Deposit.SignedAt(), Skew) != nil {
 		return ReasonInnerSignature, nil
 	}
-	c, err := readBody(ctx, o, h)
+	c, err := readBody(ctx, o, *h)
 	var r *Refusal
 	switch {
 	case errors.As(err, &r) && r.Code == ReasonInvalid:

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"vaguemestre/broker/journal"
@@ -68,17 +68,17 @@ func readBody(ctx context.Context, o Unsealed, h Header) (*Content, error) {
 	}
 	defer r.Close()
 	c := &Content{Header: h, SessionKey: o.SessionKey(), Signer: o.Signer(), opened: o}
-	small, sums, err := c.readParts(r)
+	parts, err := c.readParts(r)
 	if err != nil {
 		if errors.Is(err, ErrFormat) {
 			return nil, refuse(ReasonAltered, "", err)
 		}
 		return nil, unreadable(err)
 	}
-	if err := c.checkSums(small[PartSums], sums); err != nil {
+	if err := c.checkSums(parts); err != nil {
 		return nil, err
 	}
-	return c, c.parse(small)
+	return c, c.parse(parts)
 }
 
 // unreadable is the verdict of the crypto side, or what prevented it from
@@ -90,18 +90,33 @@ func unreadable(err error) error {
 	return refuse(ReasonUnreadable, "", err)
 }
 
-// partSum is the digest of one decoded part, in the order of the body.
-type partSum struct{ name, digest string }
+// bodyPart is one part that was read. The bytes of a piece are digested only.
+type bodyPart struct {
+	name, digest string
+	b            []byte
+}
+
+// bodyParts are all parts of a body, in their order.
+type bodyParts []bodyPart
+
+// of finds a part by name; one that is absent has no bytes and no digest.
+func (list bodyParts) of(name string) bodyPart {
+	for _, p := range list {
+		if p.name == name {
+			return p
+		}
+	}
+	return bodyPart{}
+}
 
 // readParts walks the entity: fixed parts in their order, pieces between
-// document.json and acte.json. Pieces are only digested.
-func (c *Content) readParts(r io.Reader) (map[string][]byte, []partSum, error) {
+// document.json and acte.json.
+func (c *Content) readParts(r io.Reader) (bodyParts, error) {
 	e, err := newEntityReader(r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	small := map[string][]byte{}
-	var sums []partSum
+	list := make(bodyParts, 0, len(partOrder))
 	rank := 0
 	for {
 		p, err := e.next()
@@ -109,35 +124,38 @@ func (c *Content) readParts(r io.Reader) (map[string][]byte, []partSum, error) {
 			break
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if rank, err = nextRank(rank, p.Name, len(c.Pieces)); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		sum := sha256.New()
+		read := bodyPart{name: p.Name}
 		if strings.HasPrefix(p.Name, "piece-") {
-			n, err := io.Copy(sum, p.Body)
-			if err != nil {
-				return nil, nil, err
-			}
-			c.Pieces = append(c.Pieces, PieceInfo{Name: p.Name, Type: p.Type, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: n})
-		} else {
-			b, err := io.ReadAll(io.LimitReader(p.Body, maxSmallPart+1))
-			if err != nil {
-				return nil, nil, err
-			}
-			if len(b) > maxSmallPart {
-				return nil, nil, fmt.Errorf("%w: part too large", ErrFormat)
-			}
-			sum.Write(b)
-			small[p.Name] = b
+			read.digest, err = c.digestPiece(p)
+		} else if read.b, err = p.Body.all(maxSmallPart); err == nil {
+			read.digest = Digest(read.b)
 		}
-		sums = append(sums, partSum{p.Name, hex.EncodeToString(sum.Sum(nil))})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, read)
 	}
 	if rank != len(partOrder) {
-		return nil, nil, fmt.Errorf("%w: parts are missing", ErrFormat)
+		return nil, fmt.Errorf("%w: parts are missing", ErrFormat)
 	}
-	return small, sums, nil
+	return list, nil
+}
+
+// digestPiece reads a piece to its end, and lists it.
+func (c *Content) digestPiece(p entityPart) (string, error) {
+	sum := sha256.New()
+	n, err := p.Body.WriteTo(sum)
+	if err != nil {
+		return "", err
+	}
+	digest := digestText([sha256.Size]byte(sum.Sum(nil)))
+	c.Pieces = append(c.Pieces, PieceInfo{Name: p.Name, Type: p.Type, SHA256: digest, Size: n})
+	return digest, nil
 }
 
 // partOrder is DESIGN section 4; "piece" stands for any number of them.
@@ -148,7 +166,7 @@ var partOrder = [...]string{PartText, PartInner, PartDocument, "piece", PartActe
 func nextRank(rank int, name string, pieces int) (int, error) {
 	for ; rank < len(partOrder); rank++ {
 		want := partOrder[rank]
-		if want == "piece" && strings.HasPrefix(name, fmt.Sprintf("piece-%02d.", pieces+1)) {
+		if want == "piece" && strings.HasPrefix(name, pieceStem(pieces+1)) {
 			return rank, nil
 		}
 		if want == name {
@@ -163,45 +181,62 @@ func nextRank(rank int, name string, pieces int) (int, error) {
 
 // checkSums compares SHA256SUMS with the digests that were computed, and its
 // own digest with the header's.
-func (c *Content) checkSums(stated []byte, sums []partSum) error {
-	var want bytes.Buffer
-	for _, s := range sums {
-		if s.name != PartSums {
-			fmt.Fprintf(&want, "%s  %s\n", s.digest, s.name)
+func (c *Content) checkSums(parts bodyParts) error {
+	var want []byte
+	for _, p := range parts {
+		if p.name != PartSums {
+			want = appendSum(want, p.digest, p.name)
 		}
 	}
-	if !bytes.Equal(stated, want.Bytes()) {
+	stated := parts.of(PartSums)
+	if !bytes.Equal(stated.b, want) {
 		return refuse(ReasonAltered, PartSums, nil)
 	}
-	if Digest(stated) != c.Header.ContentSHA256 {
+	if stated.digest != c.Header.ContentSHA256 {
 		return refuse(ReasonAltered, "content_sha256", nil)
 	}
-	c.Sums = stated
+	c.Sums = stated.b
 	return nil
 }
 
 // parse reads the small parts and holds them against the header and each
 // other. The document is parsed last: its refusal alone may be waived.
-func (c *Content) parse(small map[string][]byte) error {
-	var err error
-	if c.Inner, err = ParseInner(small[PartInner]); err != nil {
+func (c *Content) parse(parts bodyParts) error {
+	if err := c.parseInner(parts.of(PartInner).b); err != nil {
+		return err
+	}
+	if err := c.parseActe(parts); err != nil {
+		return err
+	}
+	c.Text = schemas.NewPlain(parts.of(PartText).b)
+	return c.parseDocument(parts.of(PartDocument).b)
+}
+
+func (c *Content) parseInner(b []byte) (err error) {
+	if c.Inner, err = ParseInner(b); err != nil {
 		return refuse(ReasonHeaderDiffers, PartInner, err)
 	}
 	if !c.Inner.Agrees(c.Header) {
 		return refuse(ReasonHeaderDiffers, PartInner, nil)
 	}
-	if c.Acte, err = ParseActe(small[PartActe]); err != nil {
+	return nil
+}
+
+func (c *Content) parseActe(parts bodyParts) (err error) {
+	if c.Acte, err = ParseActe(parts.of(PartActe).b); err != nil {
 		return refuse(ReasonActe, PartActe, err)
 	}
-	if !c.acteAgrees(small) {
+	if !c.acteAgrees(parts) {
 		return refuse(ReasonActe, PartActe, nil)
 	}
-	c.Text = schemas.NewPlain(small[PartText])
-	row, ok := schemas.Lookup(c.Inner.Kind)
-	if !ok || row.Schema != c.Inner.Schema {
+	return nil
+}
+
+func (c *Content) parseDocument(b []byte) (err error) {
+	if row, ok := schemas.Lookup(c.Inner.Kind); !ok || row.Schema != c.Inner.Schema {
 		return refuse(ReasonInvalid, "schema", nil)
 	}
-	if c.Document, err = schemas.Parse(c.Inner.Kind, schemas.NewPlain(small[PartDocument])); err != nil {
+	if c.Document, err = schemas.Parse(c.Inner.Kind, schemas.NewPlain(b)); err != nil {
 		return refuse(ReasonInvalid, PartDocument, err)
 	}
 	listed := c.Document.Pieces()
@@ -216,12 +251,12 @@ func (c *Content) parse(small map[string][]byte) error {
 	return nil
 }
 
-func (c *Content) acteAgrees(small map[string][]byte) bool {
-	a, h := c.Acte, c.Header
-	if a.ID != h.ID || a.Kind != c.Inner.Kind || Digest(small[PartDocument]) != a.DocumentSHA256 || len(a.PiecesSHA256) != len(c.Pieces) {
+func (c *Content) acteAgrees(parts bodyParts) bool {
+	a, h := &c.Acte, &c.Header
+	if a.ID != h.ID || a.Kind != c.Inner.Kind || !slices.Equal(a.To, h.To) || !slices.Equal(a.Cc, h.Cc) {
 		return false
 	}
-	if !assertionHolds(a.Basis, small[PartAssertion], Digest(small[PartActe])) {
+	if parts.of(PartDocument).digest != a.DocumentSHA256 || len(a.PiecesSHA256) != len(c.Pieces) {
 		return false
 	}
 	for i, d := range a.PiecesSHA256 {
@@ -229,12 +264,7 @@ func (c *Content) acteAgrees(small map[string][]byte) bool {
 			return false
 		}
 	}
-	x, y := newObject(256), newObject(256)
-	strs(x, "to", a.To)
-	strs(x, "cc", a.Cc)
-	strs(y, "to", h.To)
-	strs(y, "cc", h.Cc)
-	return string(x.b) == string(y.b)
+	return assertionHolds(a.Basis, parts.of(PartAssertion).b, parts.of(PartActe).digest)
 }
 
 // EachPart calls f for every decoded part, in order.

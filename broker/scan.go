@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// scanner reads the ASCII objects of the wire (header, inner, evidence), whose
-// members stand in one order and whose strings hold no escape. They are read
-// several times in the life of a pli, each time strictly: what the scanner
-// accepts is written again and compared.
+// scanner reads the objects of the wire that are read several times in the
+// life of a pli (header, inner, acte, evidence), whose members stand in one
+// order. Their strings hold no escape, but for those of a person (text). Each
+// time they are read strictly: what the scanner accepts is written again and
+// compared.
 type scanner struct {
 	s    string
 	bad  bool
@@ -64,6 +65,63 @@ func opt[S ~string](p *scanner, name string) S {
 	return S(p.value())
 }
 
+// text reads a mandatory string that may hold escapes: what a person wrote.
+func (p *scanner) text(name string) string {
+	if !p.need(name) {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(p.s, `"`)
+	end := textEnd(rest)
+	if !ok || end < 0 {
+		p.bad = true
+		return ""
+	}
+	p.s = rest[end+1:]
+	s, ok := unescape(rest[:end])
+	p.bad = !ok
+	return s
+}
+
+// textEnd finds the quote that ends a string, or gives -1.
+func textEnd(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return -1
+}
+
+// unescape undoes appendString. It may read more than that writes: the object
+// is written again and compared.
+func unescape(s string) (string, bool) {
+	i := strings.IndexByte(s, '\\')
+	if i < 0 {
+		return s, true
+	}
+	b := make([]byte, 0, len(s))
+	for ; i >= 0; i = strings.IndexByte(s, '\\') {
+		b = append(b, s[:i]...)
+		s = s[i+1:] // textEnd left no backslash alone
+		if short := strings.IndexByte(escapes, s[0]); short >= 0 {
+			b, s = append(b, escaped[short]), s[1:]
+			continue
+		}
+		if len(s) < 5 || s[0] != 'u' {
+			return "", false
+		}
+		n, err := strconv.ParseUint(s[1:5], 16, 5) // a control
+		if err != nil {
+			return "", false
+		}
+		b, s = append(b, byte(n)), s[5:]
+	}
+	return string(append(b, s...)), true
+}
+
 // num reads a mandatory non-negative integer.
 func (p *scanner) num(name string) uint64 {
 	if !p.need(name) {
@@ -107,7 +165,8 @@ func (p *scanner) object(name string, read func(*scanner)) {
 	}
 	in := &scanner{s: p.s}
 	read(in)
-	p.s, p.bad = in.end(), in.bad
+	rest := in.end()
+	p.s, p.bad = rest, in.bad
 }
 
 // end moves past the closing brace and gives what follows.

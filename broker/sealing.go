@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"vaguemestre/broker/journal"
@@ -35,15 +36,33 @@ const (
 // pieceName names the i-th piece, from 1: the name is ours, a sender's file
 // name is a title only.
 func pieceName(i int, p schemas.Piece) string {
-	ext, ok := map[string]string{
-		"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "text/plain": "txt",
-		"application/vnd.oasis.opendocument.text":                                 "odt",
-		"application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-	}[strings.ToLower(p.TypeMIME)]
-	if !ok {
-		ext = "bin"
+	return pieceStem(i) + pieceExtension(strings.ToLower(p.TypeMIME))
+}
+
+// pieceStem is what the name of the i-th piece begins with.
+func pieceStem(i int) string {
+	if i < 10 {
+		return "piece-0" + strconv.Itoa(i) + "."
 	}
-	return fmt.Sprintf("piece-%02d.%s", i, ext)
+	return "piece-" + strconv.Itoa(i) + "."
+}
+
+func pieceExtension(ctype string) string {
+	switch ctype {
+	case "application/pdf":
+		return "pdf"
+	case "image/jpeg":
+		return "jpg"
+	case "image/png":
+		return "png"
+	case "text/plain":
+		return "txt"
+	case "application/vnd.oasis.opendocument.text":
+		return "odt"
+	case "application/vnd.openxmlformats-officedocument.wordprocessingml.document":
+		return "docx"
+	}
+	return "bin"
 }
 
 // seal makes the pli: body, header, signatures, deposit stamp. Nothing is

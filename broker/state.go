@@ -1,10 +1,9 @@
 package broker
 
 import (
-	"encoding/json"
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"slices"
-	"strings"
 	"time"
 
 	"vaguemestre/broker/journal"
@@ -161,31 +160,15 @@ type evidenceRecord struct {
 func stateKey(id string, p PartyID) string { return id + "/" + string(p) }
 
 func uniqueKey(e Evidence) string {
-	return strings.Join([]string{e.ID, string(e.Recipient), string(e.Event), e.By, e.HeaderSHA256[:16]}, "/")
+	return e.ID + "/" + string(e.Recipient) + "/" + string(e.Event) + "/" + e.By + "/" + e.HeaderSHA256[:16]
 }
 
-func evidenceKey(id string, pos uint64) string { return fmt.Sprintf("%s/%016x", id, pos) }
+func evidenceKey(id string, pos uint64) string {
+	return id + "/" + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, pos))
+}
 
 func alarmKey(id string, p PartyID, cause Event) string {
 	return id + "/" + string(p) + "/" + string(cause)
-}
-
-func get[T any](v reader, space, key string) (T, bool) {
-	var out T
-	b, ok := v.Get(space, key)
-	if !ok || json.Unmarshal(b, &out) != nil {
-		return out, false
-	}
-	return out, true
-}
-
-func put(space, key string, value any) journal.Put {
-	b, err := json.Marshal(value)
-	if err != nil {
-		// Our own plain structs always encode.
-		b = []byte("null")
-	}
-	return journal.Put{Space: space, Key: key, Value: b}
 }
 
 // reader is what the core may look at.

@@ -41,9 +41,26 @@ type sealedPli struct {
 	FromCert     []byte
 	DepositCert  []byte
 	Directory    string // digest of the directory in force
+
+	header, deposit memo
 }
 
-func (p *sealedPli) digest() string { return Digest(p.HeaderBytes) }
+func (p *sealedPli) digest() string { return p.header.digest(p.HeaderBytes) }
+
+func (p *sealedPli) depositDigest() string { return p.deposit.digest(p.DepositBytes) }
+
+// memo is the digest of bytes that nobody changes, once it was asked for.
+type memo struct {
+	of  []byte
+	sum string
+}
+
+func (m *memo) digest(b []byte) string {
+	if len(b) == 0 || len(b) != len(m.of) || &b[0] != &m.of[0] {
+		m.of, m.sum = b, Digest(b)
+	}
+	return m.sum
+}
 
 // acceptInput is a submission that was sealed and stamped here.
 type acceptInput struct {
@@ -52,12 +69,6 @@ type acceptInput struct {
 	idemMAC string
 	lane    string // of the thread, opaque
 	overdue map[PartyID]time.Time
-}
-
-// idemRecord is what an idempotency key was used for.
-type idemRecord struct {
-	MAC string `json:"m"`
-	ID  string `json:"i"`
 }
 
 func (in *acceptInput) step(s reader, now time.Time) (journal.Batch, error) {
@@ -73,9 +84,9 @@ func (in *acceptInput) step(s reader, now time.Time) (journal.Batch, error) {
 	first.Puts = append(first.Puts,
 		put(spaceIdem, in.idemKey, idemRecord{in.idemMAC, h.ID}),
 		journal.Put{Space: spaceSent, Key: string(h.From) + "/" + h.ID, Value: []byte{}})
-	state := State{}.Apply(in.pli.Deposit, Digest(in.pli.DepositBytes))
+	state := State{}.Apply(in.pli.Deposit, in.pli.depositDigest()).encode()
 	for _, p := range h.Recipients() {
-		last.Puts = append(last.Puts, put(spaceState, stateKey(h.ID, p), state))
+		last.Puts = append(last.Puts, journal.Put{Space: spaceState, Key: stateKey(h.ID, p), Value: state})
 		last.Enqueue = append(last.Enqueue, journal.Item{
 			Topic: TopicPli, Dest: string(p), Lane: in.lane, Urgent: h.Urgency == U0, Payload: []byte(h.ID),
 		})
@@ -96,17 +107,17 @@ func newPli(s reader, p *sealedPli, sent bool, now time.Time) []journal.Event {
 	}
 	e := journal.Event{Type: journal.TypePli, At: now, ID: h.ID, Digest: digest}
 	e.Objects = [][]byte{p.HeaderBytes, p.HeaderSig}
-	if p.Body.Name != "" && !s.HasBlob(p.Body.Name) {
-		e.Blobs = []journal.Blob{p.Body}
+	if p.Body.Name != "" {
+		e.Blobs = []journal.Blob{p.Body} // keeping it once more changes nothing
 	}
-	keepCert(s, &e, p.FromCert)
+	keepCert(s, &e, p.FromCert, rec.FromCert)
 	events := []journal.Event{e}
 	if p.DepositBytes != nil {
-		rec.Deposit, rec.DepositSig = Digest(p.DepositBytes), Digest(p.DepositSig)
+		rec.Deposit, rec.DepositSig = p.depositDigest(), Digest(p.DepositSig)
 		rec.DepositPos, rec.DepositCert = next+1, Digest(p.DepositCert)
 		d := journal.Event{Type: string(Accepted), At: now, ID: h.ID, Digest: rec.Deposit}
 		d.Objects = [][]byte{p.DepositBytes, p.DepositSig}
-		keepCert(s, &d, p.DepositCert)
+		keepCert(s, &d, p.DepositCert, rec.DepositCert)
 		events = append(events, d)
 	}
 	events[0].Puts = append(events[0].Puts, put(spacePli, h.ID, rec))
@@ -114,16 +125,15 @@ func newPli(s reader, p *sealedPli, sent bool, now time.Time) []journal.Event {
 }
 
 // keepCert stores a certificate as it stands once.
-func keepCert(s reader, e *journal.Event, cert []byte) {
+func keepCert(s reader, e *journal.Event, cert []byte, digest string) {
 	if len(cert) == 0 {
 		return
 	}
-	d := Digest(cert)
-	if _, held := s.Get(spaceCert, d); held {
+	if _, held := s.Get(spaceCert, digest); held {
 		return
 	}
 	e.Objects = append(e.Objects, cert)
-	e.Puts = append(e.Puts, journal.Put{Space: spaceCert, Key: d, Value: []byte{}})
+	e.Puts = append(e.Puts, journal.Put{Space: spaceCert, Key: digest, Value: []byte{}})
 }
 
 // signedEvidence is an evidence made here, or judged here.
@@ -134,9 +144,11 @@ type signedEvidence struct {
 	Sealed   []byte // evidence.pgp as it came or goes; nil when clear
 	Cert     []byte // of the signer, as it stands
 	Signer   string // fingerprint
+
+	sum memo
 }
 
-func (e *signedEvidence) digest() string { return Digest(e.Bytes) }
+func (e *signedEvidence) digest() string { return e.sum.digest(e.Bytes) }
 
 // event is the leaf of an evidence, with its objects, not yet its effects.
 func (e *signedEvidence) event(s reader, pos uint64, now time.Time) journal.Event {
@@ -147,7 +159,7 @@ func (e *signedEvidence) event(s reader, pos uint64, now time.Time) journal.Even
 		ev.Blobs = []journal.Blob{e.blob()}
 		rec.Sealed = ev.Blobs[0].Name
 	}
-	keepCert(s, &ev, e.Cert)
+	keepCert(s, &ev, e.Cert, rec.Cert)
 	ev.Puts = append(ev.Puts,
 		put(spaceEvidence, evidenceKey(e.Evidence.ID, pos), rec),
 		journal.Put{Space: spaceUnique, Key: uniqueKey(e.Evidence), Value: []byte(e.digest())})
@@ -185,8 +197,10 @@ func (in *receiveInput) step(s reader, now time.Time) (journal.Batch, error) {
 	if known && rec.Header != in.pli.digest() {
 		return journal.Batch{}, errReplay
 	}
+	var st State
 	if known {
-		if st, ok := get[State](s, spaceState, stateKey(h.ID, in.recipient)); ok && (st.Delivered() || settledReception(st, in.outcome.Evidence)) {
+		st, _ = get[State](s, spaceState, stateKey(h.ID, in.recipient))
+		if st.Delivered() || settledReception(st, in.outcome.Evidence) {
 			return journal.Batch{}, errKnown
 		}
 	}
@@ -198,7 +212,7 @@ func (in *receiveInput) step(s reader, now time.Time) (journal.Batch, error) {
 		events = newPli(s, in.pli, rec.Sent, now)
 		if known {
 			events = events[1:]
-			rec.Deposit, rec.DepositSig = Digest(in.pli.DepositBytes), Digest(in.pli.DepositSig)
+			rec.Deposit, rec.DepositSig = in.pli.depositDigest(), Digest(in.pli.DepositSig)
 			rec.DepositPos, rec.DepositCert = s.Position(), Digest(in.pli.DepositCert)
 			events[0].Puts = append(events[0].Puts, put(spacePli, h.ID, rec))
 		}
@@ -207,9 +221,8 @@ func (in *receiveInput) step(s reader, now time.Time) (journal.Batch, error) {
 	if known && in.pli.Body.Name != "" && !s.HasBlob(in.pli.Body.Name) {
 		ev.Blobs = append(ev.Blobs, in.pli.Body)
 	}
-	st, _ := get[State](s, spaceState, stateKey(h.ID, in.recipient))
-	if deposit := Digest(in.pli.DepositBytes); in.pli.DepositBytes != nil && (!known || rec.Deposit == deposit) {
-		st = st.Apply(in.pli.Deposit, deposit) // a stamp that did not hold may have come first
+	if in.pli.DepositBytes != nil && (!known || rec.Deposit == in.pli.depositDigest()) {
+		st = st.Apply(in.pli.Deposit, in.pli.depositDigest()) // a stamp that did not hold may have come first
 	}
 	settleState(s, &ev, st, in.outcome, in.recipient)
 	if in.outcome.Evidence.Event != ConsignFailed {
@@ -246,7 +259,10 @@ func settleState(s reader, ev *journal.Event, st State, e *signedEvidence, p Par
 		}
 		return true
 	})
-	if _, set := s.Timer(timerOverdue + stateKey(id, p)); set && (row.Act || row.Event == Overdue) {
+	if !row.Act && row.Event != Overdue {
+		return
+	}
+	if _, set := s.Timer(timerOverdue + stateKey(id, p)); set {
 		ev.Timers = append(ev.Timers, journal.Timer{Key: timerOverdue + stateKey(id, p)})
 	}
 }
@@ -325,52 +341,6 @@ func (in *evidenceInput) fold(s reader, ev *journal.Event) error {
 		settleState(s, ev, st, in.evidence, p)
 	}
 	return nil
-}
-
-// settleInput is the outcome of a delivery that no evidence tells.
-type settleInput struct {
-	seq     uint64
-	id      string
-	outcome journal.Outcome
-	at      time.Time // of the next attempt
-	reason  string
-	carried journal.Item // the item, when it arrived
-}
-
-func (in *settleInput) step(s reader, now time.Time) (journal.Batch, error) {
-	kind := map[journal.Outcome]string{
-		journal.Done: journal.TypeDelivered, journal.Retry: journal.TypeRetried,
-		journal.Dead: journal.TypeDead, journal.Requeue: journal.TypeRequeued,
-	}[in.outcome]
-	ev := journal.Event{Type: kind, At: now, ID: in.id}
-	ev.Settle = []journal.Settlement{{Seq: in.seq, Outcome: in.outcome, At: in.at, Reason: in.reason}}
-	if key := alarmKey(in.id, PartyID(in.carried.Dest), RelayFailed); in.carried.Topic == TopicEvidence && lowered(s, key, in.id) {
-		ev.Puts = []journal.Put{{Space: spaceAlarm, Key: key}}
-	}
-	return journal.Batch{Events: []journal.Event{ev}}, nil
-}
-
-// lowered says whether the alarm of evidences that nobody took may go: it is
-// up, and no such letter of that pli is left.
-func lowered(s reader, key, id string) bool {
-	_, up := s.Get(spaceAlarm, key)
-	pair := strings.TrimSuffix(key, "/"+string(RelayFailed))
-	if st, _ := get[State](s, spaceState, pair); !up || st.Has(FlagRelayFailed) {
-		return false // the pli itself was given up
-	}
-	for from := uint64(0); ; {
-		list := s.Letters(from, 64)
-		for _, it := range list {
-			text, err := s.Object(string(it.Payload))
-			if e, perr := ParseEvidence(text); it.Topic == TopicEvidence && err == nil && perr == nil && e.ID == id && key == alarmKey(id, PartyID(it.Dest), RelayFailed) {
-				return false
-			}
-			from = it.Seq + 1
-		}
-		if len(list) < 64 {
-			return true
-		}
-	}
 }
 
 // noteInput is a fact that only this broker needs: a refusal, the directory in

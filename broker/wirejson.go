@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,12 +25,15 @@ const TimeForm = "2006-01-02T15:04:05.000Z"
 // FormatTime writes an instant in TimeForm.
 func FormatTime(t time.Time) string { return t.UTC().Format(TimeForm) }
 
+// parseTime reads TimeForm and nothing near it: the length and the two marks
+// leave RFC 3339 no other way to write the instant.
 func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(TimeForm, s)
-	if err != nil || FormatTime(t) != s {
-		return time.Time{}, fmt.Errorf("%w: instant", ErrFormat)
+	if len(s) == len(TimeForm) && s[19] == '.' && s[23] == 'Z' {
+		if t, err := time.Parse(time.RFC3339, s); err == nil {
+			return t, nil
+		}
 	}
-	return t, nil
+	return time.Time{}, fmt.Errorf("%w: instant", ErrFormat)
 }
 
 // object writes one JSON object.
@@ -81,30 +85,30 @@ func (o *object) bytes() []byte { return append(o.b, '}') }
 // appendString escapes the quote, the backslash and controls, nothing else:
 // the short forms where JSON has one, \u00xx otherwise (RFC 8259 section 7).
 func appendString(b []byte, s string) []byte {
-	const hexdigits = "0123456789abcdef"
 	b = append(b, '"')
+	done := 0
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= 0x20:
-			b = append(b, c)
-		case c == '\b':
-			b = append(b, '\\', 'b')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\f':
-			b = append(b, '\\', 'f')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hexdigits[c>>4], hexdigits[c&15])
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			b = appendEscape(append(b, s[done:i]...), c)
+			done = i + 1
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[done:]...), '"')
 }
+
+func appendEscape(b []byte, c byte) []byte {
+	const hexdigits = "0123456789abcdef"
+	if i := strings.IndexByte(escaped, c); i >= 0 {
+		return append(b, '\\', escapes[i])
+	}
+	return append(b, '\\', 'u', '0', '0', hexdigits[c>>4], hexdigits[c&15])
+}
+
+// The characters that have a short form, and the letters of these.
+const (
+	escaped = "\"\\\b\t\n\f\r"
+	escapes = `"\btnfr`
+)
 
 // decodeStrict decodes into v and refuses unknown members and anything after.
 // The caller writes v again and compares: see same.
@@ -152,8 +156,14 @@ func plainASCII(b []byte) bool {
 
 // Digest is the lower-case hexadecimal SHA-256 of bytes.
 func Digest(b []byte) string {
-	s := sha256.Sum256(b)
-	return hex.EncodeToString(s[:])
+	sum := sha256.Sum256(b)
+	return digestText(sum)
+}
+
+func digestText(sum [sha256.Size]byte) string {
+	var text [2 * sha256.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 func isDigest(s string) bool {
