@@ -12,7 +12,7 @@ type place int
 
 const (
 	asleep place = iota // nothing to do before wake, an ack, or a commit
-	fresh               // something changed: to be looked at
+	fresh               // something changed: the journal is to be looked at
 	ready               // has an item that may go
 	hurry               // has an urgent one
 )
@@ -28,6 +28,8 @@ type dest struct {
 
 	flights  int // in flight, urgent ones included
 	ordinary int // of these, not urgent
+
+	found findings
 
 	// The breaker. Zero until: closed. Before until, what is not urgent waits;
 	// after it, one item goes at a time.

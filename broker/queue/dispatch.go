@@ -17,9 +17,7 @@ const (
 	readAgain = time.Second
 	// lookSlice is how many destinations are looked at in one View, to keep it
 	// far below 10 ms.
-	lookSlice = 256
-	// farAway is later than any due time.
-	farAway = 200 * 365 * 24 * time.Hour
+	lookSlice = 64
 )
 
 // run is the dispatcher. It begins with everything that the journal holds:
@@ -57,8 +55,9 @@ func (t *topic) start() error {
 	return t.journal.View(func(v journal.View) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
+		now := t.now()
 		for _, name := range v.Dests(t.name) {
-			t.refresh(t.dest(name))
+			t.forget(t.dest(name), now)
 		}
 		return nil
 	})
@@ -69,19 +68,14 @@ func (t *topic) start() error {
 func (t *topic) dispatch() (time.Duration, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.newsMu.Lock()
-	for name := range t.news {
-		t.refresh(t.dest(name))
-	}
-	clear(t.news)
-	t.newsMu.Unlock()
 	now := t.now()
+	t.takeNews(now)
 	t.clockSetBack(now)
 	for len(t.sleep) > 0 && !t.sleep[0].wake.After(now) {
-		t.refresh(t.sleep[0])
+		t.forget(t.sleep[0], now)
 	}
 	for t.places[fresh].Len() > 0 {
-		if err := t.examineSlice(); err != nil {
+		if err := t.lookAtSome(); err != nil {
 			return 0, err
 		}
 	}
@@ -96,6 +90,16 @@ func (t *topic) dispatch() (time.Duration, error) {
 	return min(max(t.sleep[0].wake.Sub(t.now()), time.Millisecond), clockCheck), nil
 }
 
+// takeNews forgets what was found of the destinations that a commit touched.
+func (t *topic) takeNews(now time.Time) {
+	t.newsMu.Lock()
+	defer t.newsMu.Unlock()
+	for name := range t.news {
+		t.forget(t.dest(name), now)
+	}
+	clear(t.news)
+}
+
 // clockSetBack looks at everything again when the wall clock says an earlier
 // time than before: what sleeps, or is held, would wait for the old hour.
 func (t *topic) clockSetBack(now time.Time) {
@@ -106,14 +110,14 @@ func (t *topic) clockSetBack(now time.Time) {
 				d.until = latest
 			}
 			if d.at == asleep {
-				t.refresh(d)
+				t.forget(d, now)
 			}
 		}
 	}
 	t.last = now
 }
 
-func (t *topic) examineSlice() error {
+func (t *topic) lookAtSome() error {
 	return t.journal.View(func(v journal.View) error {
 		now := t.now()
 		for range lookSlice {
@@ -121,76 +125,46 @@ func (t *topic) examineSlice() error {
 			if e == nil {
 				break
 			}
-			t.examine(v, e.Value.(*dest), now)
+			d := e.Value.(*dest)
+			d.found = t.find(v, d, now)
+			t.place(d, now)
 		}
 		return nil
 	})
 }
 
-// examine puts d where it belongs.
-func (t *topic) examine(v journal.View, d *dest, now time.Time) {
-	head, ok := t.next(v, d, now)
-	switch {
-	case ok && d.admits(head.Urgent, t.slots, now) && head.Urgent:
+// forget has the journal looked at again for d.
+func (t *topic) forget(d *dest, now time.Time) {
+	d.found = findings{}
+	t.place(d, now)
+}
+
+// place puts d where it belongs, by what is known of it.
+func (t *topic) place(d *dest, now time.Time) {
+	f := &d.found
+	switch room := d.flights < t.slots.Lanes; {
+	case room && (!f.known || len(f.heads) == 0 && f.more):
+		t.put(d, fresh)
+	case !f.known:
+		t.put(d, asleep) // full: there is time to look at the end of a flight
+	case len(f.heads) == 0 || !d.admits(f.heads[0].Urgent, t.slots, now):
+		t.rest(d, now)
+	case f.heads[0].Urgent:
 		t.put(d, hurry)
-	case ok && d.admits(head.Urgent, t.slots, now):
-		t.put(d, ready)
 	default:
-		t.rest(v, d, now)
+		t.put(d, ready)
 	}
 }
 
 // rest puts d to sleep until the first time at which an item of it may go, and
-// forgets it when it has neither work nor flights.
-func (t *topic) rest(v journal.View, d *dest, now time.Time) {
-	wake, empty := t.wakeTime(v, d, now)
+// drops it when it has neither work nor flights.
+func (t *topic) rest(d *dest, now time.Time) {
 	t.put(d, asleep)
-	if empty && d.flights == 0 {
+	if d.flights == 0 && d.found.nothing() {
 		delete(t.dests, d.name)
 		return
 	}
-	if d.wake = wake; !wake.IsZero() {
+	if d.wake = d.wakeTime(t.slots, now); !d.wake.IsZero() {
 		heap.Push(&t.sleep, d)
 	}
-}
-
-// wakeTime is the earliest time at which something of d may go, as far as time
-// alone decides; zero when only an ack or a commit can change anything.
-func (t *topic) wakeTime(v journal.View, d *dest, now time.Time) (wake time.Time, empty bool) {
-	earlier := func(due time.Time) {
-		if wake.IsZero() || due.Before(wake) {
-			wake = due
-		}
-	}
-	// By order of Due alone, what a clock set back left far away comes last.
-	if it, ok := t.next(v, d, now); ok && !it.Urgent && d.roomForOrdinary(t.slots) {
-		earlier(later(now, d.until))
-	}
-	room := d.flights < t.slots.Lanes
-	for n := d.flights + 1; ; n *= 2 {
-		heads := v.Heads(t.name, d.name, now.Add(farAway), n)
-		for _, it := range heads {
-			switch {
-			case t.withheld(it):
-			case it.Urgent && room:
-				earlier(it.Due)
-			case !it.Urgent:
-				// The first of its class: none of it is due before.
-				if d.roomForOrdinary(t.slots) {
-					earlier(later(it.Due, d.until))
-				}
-				return wake, false
-			}
-		}
-		if len(heads) < n {
-			return wake, len(heads) == 0
-		}
-	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -3,8 +3,8 @@ package queue
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -143,7 +143,7 @@ func received(it journal.Item) *message.Message {
 		// give it up, the queue could only block on it.
 		m, _ = decode(it.Payload)
 	}
-	id := fmt.Sprintf("item-%016x", it.Seq)
+	id := "item-" + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, it.Seq))
 	if m == nil {
 		m = message.NewMessage(id, it.Payload)
 	}

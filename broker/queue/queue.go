@@ -52,6 +52,13 @@
 // Urgent items are not held: they try on their own schedule, and close the
 // breaker when they get through.
 //
+// # Reads
+//
+// The dispatcher reads several items of a destination at once (find), and they
+// go one after the other until a commit touches that destination or the end of
+// a flight may have freed another: then it reads again. So what is taken is
+// what the journal holds, without a read for each.
+//
 // # Wake-ups
 //
 // Commits wake the queue (journal.Watch); it never polls the store. One timer

@@ -78,18 +78,6 @@ func (q *Queue) changed(c journal.Change) {
 	}
 }
 
-// next is the first due head of d that no flight withholds. Urgent heads come
-// first, so when it may not go because of its class, none of d may.
-func (t *topic) next(v journal.View, d *dest, now time.Time) (journal.Item, bool) {
-	// A flight withholds one head at most: its own item or the one behind.
-	for _, it := range v.Heads(t.name, d.name, now, d.flights+1) {
-		if !t.withheld(it) {
-			return it, true
-		}
-	}
-	return journal.Item{}, false
-}
-
 func (t *topic) withheld(it journal.Item) bool {
 	if t.flights[it.Seq] != nil {
 		return true
@@ -97,27 +85,21 @@ func (t *topic) withheld(it journal.Item) bool {
 	return it.Lane != "" && t.lanes[laneKey{it.Dest, it.Lane}] != nil
 }
 
-// take starts the flight of the next item, nil when none may go now.
+// take starts the flight of the next item, nil when none may go now. It does
+// not read the journal: no commit has touched what it takes since that was
+// found there.
 func (t *topic) take() *flight {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.idle() {
-		return nil
-	}
-	var f *flight
-	err := t.journal.View(func(v journal.View) error {
-		now := t.now()
-		for f == nil && !t.idle() {
-			f = t.takeFrom(v, t.turn(), now)
+	now := t.now()
+	t.takeNews(now)
+	for !t.idle() {
+		if f := t.takeFrom(t.turn(), now); f != nil {
+			t.offerMore()
+			return f
 		}
-		return nil
-	})
-	if err != nil {
-		signal(t.look) // the dispatcher finds the same, says it, and tries again later
-		return nil
 	}
-	t.offerMore()
-	return f
+	return nil
 }
 
 // turn is the destination whose turn it is. The caller knows that there is one.
@@ -129,16 +111,13 @@ func (t *topic) turn() *dest {
 }
 
 // takeFrom starts a flight to d, or corrects where d is.
-func (t *topic) takeFrom(v journal.View, d *dest, now time.Time) *flight {
-	head, ok := t.next(v, d, now)
-	if !ok || !d.admits(head.Urgent, t.slots, now) {
-		t.rest(v, d, now)
+func (t *topic) takeFrom(d *dest, now time.Time) *flight {
+	head := d.found.heads[0]
+	if !d.admits(head.Urgent, t.slots, now) {
+		t.move(d, now)
 		return nil
 	}
-	if d.at == hurry && !head.Urgent {
-		t.put(d, ready)
-		return nil
-	}
+	d.found.heads = d.found.heads[1:]
 	f := &flight{item: head, dest: d}
 	t.flights[head.Seq] = f
 	if head.Lane != "" {
@@ -148,7 +127,7 @@ func (t *topic) takeFrom(v journal.View, d *dest, now time.Time) *flight {
 		t.ordinary++
 	}
 	d.took(f)
-	t.put(d, d.at) // to the end of its list; the next turn finds out what it still has
+	t.move(d, now) // to the end of the list that it belongs to now
 	return f
 }
 
@@ -166,9 +145,22 @@ func (t *topic) finish(f *flight, v verdict, due time.Time) {
 	if v != unsettled {
 		delete(t.nacks, f.item.Seq)
 	}
-	f.dest.ended(f, v, due, t.now(), t.slots.Hold)
-	t.refresh(f.dest)
-	signal(t.look)
+	now := t.now()
+	f.dest.ended(f, v, due, now, t.slots.Hold)
+	if v == unsettled || v == delayed || f.dest.found.behind {
+		f.dest.found = findings{}
+	}
+	t.move(f.dest, now)
+	t.offerMore()
+}
+
+// move puts d where it belongs, and calls the dispatcher for what is its part:
+// to look, to announce what is urgent, to wake up in time.
+func (t *topic) move(d *dest, now time.Time) {
+	t.place(d, now)
+	if d.at == fresh || d.at == hurry || !d.wake.IsZero() {
+		signal(t.look)
+	}
 }
 
 // idle says that no destination has an item that may go, or that the topic as
@@ -205,13 +197,6 @@ func (t *topic) dest(name string) *dest {
 	return d
 }
 
-// refresh has d looked at.
-func (t *topic) refresh(d *dest) {
-	if d.at != fresh {
-		t.put(d, fresh)
-	}
-}
-
 // put moves d to the end of the list of a place.
 func (t *topic) put(d *dest, p place) {
 	if d.elem != nil {
@@ -221,6 +206,7 @@ func (t *topic) put(d *dest, p place) {
 	if d.heap >= 0 {
 		heap.Remove(&t.sleep, d.heap)
 	}
+	d.wake = time.Time{}
 	if d.at = p; p != asleep {
 		d.elem = t.places[p].PushBack(d)
 	}
