@@ -3,7 +3,6 @@ package export_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,11 +15,9 @@ import (
 	"vaguemestre/broker"
 	"vaguemestre/broker/directory"
 	"vaguemestre/broker/export"
-	"vaguemestre/broker/inproc"
 	"vaguemestre/broker/journal"
-	"vaguemestre/broker/journal/boltstore"
+	"vaguemestre/cmd/vaguemestre/wiring"
 	"vaguemestre/crypto/keyring"
-	"vaguemestre/crypto/seal"
 	"vaguemestre/schemas"
 )
 
@@ -34,14 +31,9 @@ const (
 
 // world is two brokers on real journals and keys, and whoever holds all keys.
 type world struct {
-	t       *testing.T
-	dir     *directory.Directory
-	all     *keyring.Ring // every private key: for forgers
-	owners  map[string]*seal.Identity
-	brokers map[broker.BrokerID]*broker.Broker
-	rings   map[broker.BrokerID]*keyring.Ring
-	data    map[broker.BrokerID]string // data directory
-	net     *inproc.Net
+	*wiring.World
+	t   *testing.T
+	all *keyring.Ring // every private key: for forgers
 
 	mu  sync.Mutex
 	now time.Time // guarded by mu
@@ -67,115 +59,38 @@ func homes() map[string]broker.BrokerID {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, all: keyring.New(), owners: map[string]*seal.Identity{}, brokers: map[broker.BrokerID]*broker.Broker{}, rings: map[broker.BrokerID]*keyring.Ring{}, data: map[broker.BrokerID]string{}}
-	w.now = time.Now().Add(-2 * time.Hour).Truncate(time.Second)
-	for _, owner := range []string{string(ase), string(parquet), string(juge), string(nord), string(justice)} {
-		_, isParty := homes()[owner]
-		id, err := seal.Generate(owner+" (clé d'essai, sans valeur)", seal.Options{SignOnly: !isParty, Created: w.now.Add(-24 * time.Hour)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.owners[owner] = id
+	w := &world{t: t, all: keyring.New(), now: time.Now().Add(-2 * time.Hour).Truncate(time.Second)}
+	p := wiring.Plan{Root: t.TempDir(), Demonstration: true, Now: w.clock}
+	p.Brokers, p.Parties = wiring.Lille()
+	p.Brokers[1].Hosting = directory.HostingShared
+	var err error
+	if w.World, err = wiring.Make(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+	for owner, id := range w.Identities {
 		w.all.AddIdentity(owner, id)
 	}
-	w.dir = w.listing()
-	w.net = inproc.New(w.dir)
-	for _, id := range []broker.BrokerID{nord, justice} {
-		w.join(id)
-	}
+	t.Cleanup(func() {
+		if err := w.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 
-func (w *world) fpr(owner string) string { return string(w.owners[owner].Cert().Fingerprint()) }
+func (w *world) at(id broker.BrokerID) *broker.Broker { return w.Nodes[id].Broker }
 
-func (w *world) listing() *directory.Directory {
-	w.t.Helper()
-	party := func(id broker.PartyID, role directory.Role, institution string) directory.Party {
-		return directory.Party{
-			ID: id, Role: role, Institution: institution, Departement: "59",
-			Home: homes()[string(id)], Certificates: []string{w.fpr(string(id))}, Telephone: "03 00 00 00 00",
-		}
-	}
-	d, err := directory.New(directory.Listing{
-		Demonstration: true,
-		Brokers: []directory.Broker{
-			{ID: nord, Libelle: "Courrier du Département du Nord", Certificates: []string{w.fpr(string(nord))}},
-			{ID: justice, Libelle: "Courrier du tribunal judiciaire de Lille", Certificates: []string{w.fpr(string(justice))}, Hosting: directory.HostingShared},
-		},
-		Parties: []directory.Party{
-			party(ase, directory.RoleASE, "Département du Nord"),
-			party(parquet, directory.RoleParquet, "Parquet de Lille"),
-			party(juge, directory.RoleJuge, "Tribunal pour enfants de Lille"),
-		},
-		Policy: []directory.PolicyRow{
-			{Kind: "signalement", From: "ase", To: "juge", Copy: true, Article: "CASF L221-4"},
-			{Kind: "signalement", From: "ase", To: "parquet", Article: "CASF L226-4 I"},
-		},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return d
-}
-
-// join makes a broker with the private keys of its own house only.
-func (w *world) join(id broker.BrokerID) {
-	w.t.Helper()
-	data := w.t.TempDir()
-	if err := boltstore.Create(data, string(id), boltstore.WithClock(w.clock)); err != nil {
-		w.t.Fatal(err)
-	}
-	w.open(id, data)
-}
-
-// open makes a broker on a journal that exists.
-func (w *world) open(id broker.BrokerID, data string) {
-	w.t.Helper()
-	ctx, ring := context.Background(), keyring.New()
-	for owner, identity := range w.owners {
-		if owner == string(id) || homes()[owner] == id {
-			ring.AddIdentity(owner, identity)
-		} else {
-			ring.AddCert(owner, identity.Cert())
-		}
-	}
-	store, err := boltstore.Open(data, boltstore.WithClock(w.clock))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	sign := func(ctx context.Context, text []byte) ([]byte, error) {
-		sig, _, err := ring.Sign(ctx, string(id), text, w.clock())
-		return sig, err
-	}
-	j, err := journal.New(store, journal.Options{Broker: string(id), Now: w.clock, Sign: sign, MinFree: 1})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		if err := j.Close(ctx); err != nil {
-			w.t.Error(err)
-		}
-	})
-	b, err := broker.New(ctx, broker.Options{
-		ID: id, Directory: w.dir, Keys: ring, Journal: j, Carrier: w.net.Carrier(id),
-		Now: w.clock, Rand: rand.Reader, Secret: bytes.Repeat([]byte{7}, 32),
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.brokers[id], w.rings[id], w.data[id] = b, ring, data
-	w.net.Join(id, b)
-}
+func (w *world) fpr(owner string) string { return string(w.Identities[owner].Cert().Fingerprint()) }
 
 // pump delivers what is due, until nothing is.
 func (w *world) pump() {
 	w.t.Helper()
 	for moved := true; moved; {
 		moved = false
-		for _, b := range w.brokers {
-			for _, it := range w.due(b) {
+		for _, n := range w.Nodes {
+			for _, it := range w.due(n.Broker) {
 				moved = true
-				if err := b.Deliver(context.Background(), it); err != nil {
+				if err := n.Broker.Deliver(context.Background(), it); err != nil {
 					w.t.Fatal(err)
 				}
 			}
@@ -218,7 +133,7 @@ func rapport(t testing.TB) []byte {
 // deposit makes a pli and carries it.
 func (w *world) deposit(key string, piece []byte) string {
 	w.t.Helper()
-	r, err := w.brokers[nord].Accept(context.Background(), broker.Submission{
+	r, err := w.at(nord).Accept(context.Background(), broker.Submission{
 		From: ase, Kind: schemas.Signalement, To: []broker.PartyID{parquet}, Cc: []broker.PartyID{juge}, Urgency: broker.U0,
 		Document: schemas.NewPlain(read(w.t, "../../schemas/testdata/good/signalement_u0_huit_champs.json")),
 		Pieces:   []io.Reader{bytes.NewReader(piece)},
@@ -237,7 +152,7 @@ func (w *world) act(a broker.Act) {
 	if a.Basis == "" {
 		a.Basis = broker.Authenticated
 	}
-	if _, err := w.brokers[homes()[string(a.Party)]].Acknowledge(context.Background(), a); err != nil {
+	if _, err := w.at(homes()[string(a.Party)]).Acknowledge(context.Background(), a); err != nil {
 		w.t.Fatal(err)
 	}
 	w.pump()
@@ -262,14 +177,14 @@ func (w *world) story() string {
 func (w *world) export(id string, by broker.BrokerID, o export.Options) (string, export.Summary) {
 	w.t.Helper()
 	dir := filepath.Join(w.t.TempDir(), "preuve")
-	s, err := export.Write(context.Background(), w.brokers[by], id, dir, o)
+	s, err := export.Write(context.Background(), w.at(by), id, dir, o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return dir, s
 }
 
-func (w *world) anchors() []export.Anchor { return export.Anchors(w.dir) }
+func (w *world) anchors() []export.Anchor { return export.Anchors(w.Directory) }
 
 func verify(dir string, anchors []export.Anchor) (export.Report, error) {
 	return export.Verify(dir, anchors, keyring.Verifier{})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"vaguemestre/broker"
 	"vaguemestre/broker/export"
 	"vaguemestre/crypto/keyring"
 	"vaguemestre/crypto/seal"
@@ -33,7 +34,7 @@ func TestForgedSignatures(t *testing.T) {
 			f.list()
 		}},
 		{"a secret key among the certificates", "certs/ase-59-", "not the one", func(f *forger) {
-			secret, err := w.owners[string(ase)].Lock([]byte("fictive"), seal.LockArgon2)
+			secret, err := w.Identities[string(ase)].Lock([]byte("fictive"), seal.LockArgon2)
 			if err != nil {
 				f.t.Fatal(err)
 			}
@@ -50,32 +51,24 @@ func TestForgedSignatures(t *testing.T) {
 			delete(f.files, f.file("certs/ase-59-"))
 			f.list()
 		}},
-		{"a certificate revoked as compromised", "header.json", "compromised", func(f *forger) {
-			c, err := w.owners[string(ase)].Revoke(f.at, true)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			f.files[f.file("certs/ase-59-")] = c.Bytes()
-			f.list()
-		}},
-		{"a recipient's certificate retired before it signed", consignedParquet, "retired", func(f *forger) {
-			c, err := w.owners[string(parquet)].Revoke(f.header().Sent().Add(-time.Hour), false)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			f.files[f.file("certs/parquet-lille-")] = c.Bytes()
-			f.list()
-		}},
-		{"a certificate retired before the signature", "header.json", "retired", func(f *forger) {
-			c, err := w.owners[string(ase)].Revoke(f.header().Sent().Add(-time.Hour), false)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			f.files[f.file("certs/ase-59-")] = c.Bytes()
-			f.list()
-		}},
+		{"a certificate revoked as compromised", "header.json", "compromised", w.revokes(ase, 0, true)},
+		{"a recipient's certificate retired before it signed", consignedParquet, "retired", w.revokes(parquet, -time.Hour, false)},
+		{"a certificate retired before the signature", "header.json", "retired", w.revokes(ase, -time.Hour, false)},
 	}
 	runForgeries(t, w, dir, slow(), cases)
+}
+
+// revokes puts the revoked certificate of a party in an export, as of some time
+// from when the pli was sent.
+func (w *world) revokes(p broker.PartyID, after time.Duration, compromised bool) func(*forger) {
+	return func(f *forger) {
+		c, err := w.Identities[string(p)].Revoke(f.header().Sent().Add(after), compromised)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.files[f.file("certs/"+string(p)+"-")] = c.Bytes()
+		f.list()
+	}
 }
 
 // A key that had expired when it signed: gpg says so, and so do we.

@@ -106,7 +106,7 @@ func TestLargeBody(t *testing.T) {
 	scriptAccepts(t, first(w.export(id, nord, export.Options{Open: true})), w.anchors())
 
 	// A body that the disk altered is not exported as if it were whole.
-	bodies, err := filepath.Glob(filepath.Join(w.data[nord], "bodies", "??", "*"))
+	bodies, err := filepath.Glob(filepath.Join(w.Dir(nord), "bodies", "??", "*"))
 	if err != nil || len(bodies) != 1 {
 		t.Fatalf("body files: %q, %v", bodies, err)
 	}
@@ -114,7 +114,7 @@ func TestLargeBody(t *testing.T) {
 	b[len(b)/2] ^= 1
 	write(t, b, bodies[0])
 	dir := filepath.Join(t.TempDir(), "x")
-	if _, err := export.Write(context.Background(), w.brokers[nord], id, dir, export.Options{}); err == nil {
+	if _, err := export.Write(context.Background(), w.at(nord), id, dir, export.Options{}); err == nil {
 		t.Error("an altered body was exported")
 	}
 	gone(t, dir)

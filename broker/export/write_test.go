@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -99,7 +100,7 @@ func TestWhoMayBeExportedFor(t *testing.T) {
 	id := w.story()
 	dir := filepath.Join(t.TempDir(), "x")
 	for by, as := range map[broker.BrokerID]broker.PartyID{nord: parquet, justice: ase} {
-		if _, err := export.Write(context.Background(), w.brokers[by], id, dir, export.Options{As: as, Open: true}); !errors.Is(err, export.ErrParty) {
+		if _, err := export.Write(context.Background(), w.at(by), id, dir, export.Options{As: as, Open: true}); !errors.Is(err, export.ErrParty) {
 			t.Errorf("%s as %s: %v", by, as, err)
 		}
 	}
@@ -119,26 +120,26 @@ func TestErrorsLeaveNothing(t *testing.T) {
 	id := w.story()
 	dir := filepath.Join(t.TempDir(), "x")
 	ctx := context.Background()
-	if _, err := export.Write(ctx, w.brokers[nord], "019aa3d4-6b3b-7c21-9f5e-2d4b8a6c1e07", dir, export.Options{}); !errors.Is(err, broker.ErrNotFound) {
+	if _, err := export.Write(ctx, w.at(nord), "019aa3d4-6b3b-7c21-9f5e-2d4b8a6c1e07", dir, export.Options{}); !errors.Is(err, broker.ErrNotFound) {
 		t.Errorf("unknown pli: %v", err)
 	}
 	gone(t, dir)
 	ended, stop := context.WithCancel(ctx)
 	stop()
-	if _, err := export.Write(ended, w.brokers[nord], id, dir, export.Options{Open: true}); err == nil {
+	if _, err := export.Write(ended, w.at(nord), id, dir, export.Options{Open: true}); err == nil {
 		t.Error("written after the end of the context")
 	}
 	gone(t, dir)
 	full := t.TempDir()
 	write(t, []byte("x"), full, "kept.txt")
-	if _, err := export.Write(ctx, w.brokers[nord], id, full, export.Options{}); !errors.Is(err, export.ErrExists) {
+	if _, err := export.Write(ctx, w.at(nord), id, full, export.Options{}); !errors.Is(err, export.ErrExists) {
 		t.Errorf("a folder that is not empty: %v", err)
 	}
 	if got := files(t, full); len(got) != 1 {
 		t.Errorf("a folder that is not empty was touched: %q", got)
 	}
 	empty := t.TempDir()
-	if _, err := export.Write(ctx, w.brokers[nord], id, empty, export.Options{}); err != nil {
+	if _, err := export.Write(ctx, w.at(nord), id, empty, export.Options{}); err != nil {
 		t.Errorf("an empty folder: %v", err)
 	}
 	if _, err := verify(empty, w.anchors()); err != nil {
@@ -152,7 +153,7 @@ func TestOpeningIsJournaled(t *testing.T) {
 	id := w.story()
 	size := func(o export.Options) uint64 {
 		w.export(id, nord, o)
-		return w.brokers[nord].Journal().Head().Size
+		return w.at(nord).Journal().Head().Size
 	}
 	closed, opened, again := size(export.Options{}), size(export.Options{Open: true}), size(export.Options{})
 	if opened != closed+1 || again != opened {
@@ -165,7 +166,7 @@ func TestExportAfterAPurge(t *testing.T) {
 	id := w.story()
 	ctx := context.Background()
 	for _, by := range []broker.BrokerID{nord, justice} {
-		if err := w.brokers[by].Purge(ctx, id); err != nil {
+		if err := w.at(by).Purge(ctx, id); err != nil {
 			t.Fatal(err)
 		}
 		w.pump()
@@ -195,11 +196,11 @@ func TestExportAfterAPurge(t *testing.T) {
 func TestNoExportOfWhatWasNeverKept(t *testing.T) {
 	w := newWorld(t)
 	id := w.deposit("x", []byte("%PDF-1.4 note fictive\n"))
-	d, err := w.brokers[nord].Dossier(id)
+	d, err := w.at(nord).Dossier(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.brokers[nord].Journal().Commit(context.Background(), func(journal.View) (journal.Batch, error) {
+	_, err = w.at(nord).Journal().Commit(context.Background(), func(journal.View) (journal.Batch, error) {
 		e := journal.Event{Type: journal.TypeNoted}
 		e.Erase = []string{journal.BodyName(d.Header.BodySHA256)}
 		return journal.Batch{Events: []journal.Event{e}}, nil
@@ -208,7 +209,7 @@ func TestNoExportOfWhatWasNeverKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "x")
-	if _, err := export.Write(context.Background(), w.brokers[nord], id, dir, export.Options{}); !errors.Is(err, export.ErrNoBody) {
+	if _, err := export.Write(context.Background(), w.at(nord), id, dir, export.Options{}); !errors.Is(err, export.ErrNoBody) {
 		t.Error(err)
 	}
 	gone(t, dir)
@@ -218,17 +219,20 @@ func TestNoExportOfWhatWasNeverKept(t *testing.T) {
 func TestExportAfterARestoredBackup(t *testing.T) {
 	w := newWorld(t)
 	id := w.story()
-	restored := t.TempDir()
-	f, err := os.Create(filepath.Join(restored, "journal.db"))
-	if err != nil {
+	ctx := context.Background()
+	var copied bytes.Buffer
+	if err := w.at(nord).Journal().Backup(ctx, &copied); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.brokers[nord].Journal().Backup(context.Background(), f), f.Close()); err != nil {
+	old := w.at(nord).Journal().Head()
+	if err := w.Nodes[nord].Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	old := w.brokers[nord].Journal().Head()
-	w.open(nord, restored)
-	if w.brokers[nord].Journal().Head().Origin == old.Origin {
+	write(t, copied.Bytes(), w.Dir(nord), "journal.db")
+	if _, err := w.OpenNode(ctx, nord); err != nil {
+		t.Fatal(err)
+	}
+	if w.at(nord).Journal().Head().Origin == old.Origin {
 		t.Fatal("no new log")
 	}
 	dir, s := w.export(id, nord, export.Options{Open: true})
@@ -246,11 +250,11 @@ func TestCertificatesAsTheyWereWhenJudged(t *testing.T) {
 	w := newWorld(t)
 	id := w.story()
 	w.advance(time.Hour)
-	retired, err := w.owners[string(parquet)].Revoke(w.clock(), false)
+	retired, err := w.Identities[string(parquet)].Revoke(w.clock(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.rings[nord].AddCert(string(parquet), retired)
+	w.Ring(nord).AddCert(string(parquet), retired)
 	dir, s := w.export(id, nord, export.Options{})
 	later := "certs/later/" + string(parquet) + "-" + w.fpr(string(parquet)) + ".pgp"
 	if s.Later != 1 || !slices.Contains(files(t, dir), later) {

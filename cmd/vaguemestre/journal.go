@@ -24,7 +24,7 @@ type journalFlags struct {
 func newJournalCommand(t *terminal) *cobra.Command {
 	return group("journal", "Verify, list, prove and copy the journal; take a dead letter up again",
 		newJournalVerifyCommand(t), newJournalListCommand(t), newJournalProofCommand(t), newJournalBackupCommand(t),
-		newJournalRequeueCommand(t))
+		newJournalRequeueCommand(t), newJournalRenewSecretCommand(t))
 }
 
 // bind adds --data and --head. A head makes any of these commands verify the

@@ -10,9 +10,9 @@
 // pieces, in clear and compressed; names and functions of actors, numbers,
 // reasons and places of acts; idempotency keys; threads; in refused calls, every
 // text of the bad examples, names of members, parties, kinds, threads, codes,
-// keys and assertions; in plis and evidences that another program sends under
-// true keys, every part, name, type, header and stamp; errors and panics of a
-// carrier; panics of a handler.
+// keys, and assertions that are none; in plis and evidences that another program
+// sends under true keys, every part (such an assertion too), name, type, header
+// and stamp; errors and panics of a carrier; panics of a handler.
 //
 // # Where they are searched
 //

@@ -43,6 +43,7 @@ var outcomes = map[string]broker.Flag{
 	"inner header":     broker.FlagConsignFailed,
 	"acte":             broker.FlagConsignFailed,
 	"type of a part":   broker.FlagConsignFailed,
+	"assertion":        broker.FlagConsignFailed,
 }
 
 // forgeries are received, each with marks in another place. Whatever becomes
@@ -60,6 +61,10 @@ func (p *play) forgeries(ctx context.Context) {
 		"lawful": func(*forgery) {},
 		"document of a U0": func(f *forgery) {
 			f.header.Urgency, f.document = broker.U0, member(f.document, "document of a U0")
+		},
+		"assertion": func(f *forgery) {
+			f.acte.Basis = broker.Passkey
+			f.onParts = func(list []part) []part { return append(list, assertion(w("assertion"))) }
 		},
 		"document of a U1":     func(f *forgery) { f.document = member(f.document, "document of a U1") },
 		"document, no JSON":    func(f *forgery) { f.document = w("document, no JSON") },
@@ -97,6 +102,11 @@ func (p *play) forgeries(ctx context.Context) {
 		p.strange = append(p.strange, f.header.ID)
 	}
 	p.forgedEvidences(ctx)
+}
+
+// assertion is one that is none.
+func assertion(mark string) part {
+	return part{"assertion.json", "application/json", `{"credential_id":"` + mark + `"}`}
 }
 
 // told reports an error where there is one: a judged parcel has none.
@@ -217,6 +227,10 @@ func (p *play) forgedEvidences(ctx context.Context) {
 		"signer":      func(e *broker.Evidence, _ *broker.Detail, _ *string) { e.By = w("signer") },
 		"event":       func(e *broker.Evidence, _ *broker.Detail, _ *string) { e.Event = broker.Event(w("event")) },
 		"log":         func(e *broker.Evidence, _ *broker.Detail, _ *string) { e.Log.Origin = w("log") },
+		"assertion": func(_ *broker.Evidence, d *broker.Detail, x *string) {
+			d.Basis = broker.Passkey
+			*x = string(d.Encode())
+		},
 	} {
 		e := broker.Evidence{
 			V: 1, Event: broker.Opened, ID: s.id, Recipient: s.to[0], At: broker.FormatTime(p.now()), By: string(s.to[0]), Home: home,
@@ -228,7 +242,11 @@ func (p *play) forgedEvidences(ctx context.Context) {
 		e.DetailSHA256 = broker.Digest([]byte(detail))
 		text := e.Encode()
 		sig := p.signature(ctx, string(s.to[0]), text)
-		box := p.sealed(ctx, s.to[0], s.from, []part{{"evidence.json", "application/json", string(text)}, {"evidence.json.asc", "application/pgp-signature", string(sig)}, {"detail.json", "application/json", detail}})
+		parts := []part{{"evidence.json", "application/json", string(text)}, {"evidence.json.asc", "application/pgp-signature", string(sig)}, {"detail.json", "application/json", detail}}
+		if d.Basis == broker.Passkey {
+			parts = append(parts, assertion(w("assertion")))
+		}
+		box := p.sealed(ctx, s.to[0], s.from, parts)
 		p.told("sealed evidence, "+what, p.at(s.from).Receive(ctx, home, s.from, broker.Parcel{Evidence: &broker.EvidenceParcel{Digest: broker.Digest(text), Sealed: box}}))
 		p.told("clear evidence, "+what, p.at(s.from).Receive(ctx, home, s.from, broker.Parcel{Evidence: &broker.EvidenceParcel{Digest: broker.Digest(text), Evidence: text, Sig: sig}}))
 	}

@@ -80,7 +80,7 @@ func serve(root, keys string, in io.Reader, out io.Writer) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		err := tn.run(ctx)
+		err := tn.Run(ctx)
 		if ctx.Err() == nil { // a journal failed: the process must end
 			fmt.Fprintln(os.Stderr, "child: run:", err)
 			os.Exit(4)
@@ -113,7 +113,7 @@ func serve(root, keys string, in io.Reader, out io.Writer) error {
 	}
 	calls.Wait()
 	stop()
-	return errors.Join(lines.Err(), <-ended, tn.closeAll(context.Background()))
+	return errors.Join(lines.Err(), <-ended, tn.Close(context.Background()))
 }
 
 // answer does what one request asks.
@@ -125,13 +125,13 @@ func (tn *town) answer(ctx context.Context, q request) response {
 		if err != nil {
 			return response{Error: err.Error()}
 		}
-		r, err := tn.nodes[homeOf(l.from)].Broker.Accept(ctx, s)
+		r, err := tn.Nodes[homeOf(l.from)].Broker.Accept(ctx, s)
 		if err != nil {
 			return response{Again: errors.Is(err, broker.ErrTemporary), Error: err.Error()}
 		}
 		return response{OK: true, Receipt: &receipt{r.ID, r.Deposit, r.DepositSig}, Repeated: r.Repeated}
 	case "act":
-		a, err := tn.nodes[homeOf(l.acting())].Broker.Acknowledge(ctx, l.act(q.ID))
+		a, err := tn.Nodes[homeOf(l.acting())].Broker.Acknowledge(ctx, l.act(q.ID))
 		switch {
 		case err == nil, errors.Is(err, broker.ErrAlready):
 			return response{OK: true, Digest: a.Digest, Repeated: err != nil}
@@ -152,7 +152,7 @@ func (tn *town) answer(ctx context.Context, q request) response {
 // pending counts the work of both brokers that is not done.
 func (tn *town) pending() (n int, err error) {
 	for _, b := range both {
-		err = errors.Join(err, tn.nodes[b].Journal.View(func(v journal.View) error {
+		err = errors.Join(err, tn.Nodes[b].Journal.View(func(v journal.View) error {
 			n += v.Pending(broker.TopicPli) + v.Pending(broker.TopicEvidence)
 			return nil
 		}))

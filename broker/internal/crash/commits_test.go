@@ -112,7 +112,7 @@ func TestSeededCrashes(t *testing.T) {
 		p.rearm(nord)
 		p.rearm(justice)
 		weather := brokertest.NewWeather(seed)
-		p.carrier = func(_ broker.BrokerID, c broker.Carrier) broker.Carrier {
+		p.Plan.Wrap = func(_ broker.BrokerID, c broker.Carrier) broker.Carrier {
 			rough := &brokertest.Carrier{Next: c, Weather: weather}
 			p.roads = append(p.roads, rough)
 			return rough

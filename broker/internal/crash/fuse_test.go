@@ -191,6 +191,6 @@ type fuses map[broker.BrokerID]*fuse
 
 func newFuses(tn *town) fuses {
 	fs := fuses{nord: {}, justice: {}}
-	tn.store = func(b broker.BrokerID, s journal.Store) journal.Store { return fs[b].before(s) }
+	tn.Plan.Store = func(b broker.BrokerID, s journal.Store) journal.Store { return fs[b].before(s) }
 	return fs
 }

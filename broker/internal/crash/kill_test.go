@@ -303,7 +303,7 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := c.book.check(ctx, tn)
-	if err := tn.closeAll(ctx); err != nil {
+	if err := tn.Close(ctx); err != nil {
 		t.Error(err)
 	}
 	c.book.checkFiles(ctx, tn)

@@ -109,7 +109,7 @@ func (g *ledger) check(ctx context.Context, tn *town) figures {
 	var f figures
 	journals := map[broker.BrokerID]seen{}
 	for _, b := range both {
-		s, err := observe(tn.nodes[b].Journal)
+		s, err := observe(tn.Nodes[b].Journal)
 		if err != nil {
 			g.fault(broken, "%s: %v", b, err)
 			return f
@@ -245,7 +245,7 @@ func (g *ledger) checkFacts(e *entry, id string, journals map[broker.BrokerID]se
 
 // checkReceipts wants every receipt of a submission to be the stored one.
 func (g *ledger) checkReceipts(tn *town, e *entry) {
-	home := tn.nodes[homeOf(e.letter.from)].Broker
+	home := tn.Nodes[homeOf(e.letter.from)].Broker
 	for i, r := range e.receipts {
 		d, err := home.Dossier(r.ID)
 		switch {
@@ -262,7 +262,7 @@ func (g *ledger) checkReceipts(tn *town, e *entry) {
 // checkContent reads the pli as its first recipient and compares the piece.
 func (g *ledger) checkContent(ctx context.Context, tn *town, e *entry, id string) {
 	p := e.letter.acting()
-	c, err := tn.nodes[homeOf(p)].Broker.Read(ctx, id, p)
+	c, err := tn.Nodes[homeOf(p)].Broker.Read(ctx, id, p)
 	switch {
 	case e.purged && err == nil:
 		g.fault(left, "the content of letter %d, which was purged", e.letter.number)
@@ -284,7 +284,7 @@ func (g *ledger) checkRest(tn *town, b broker.BrokerID, s seen) {
 			g.fault(twice, "%s: %s, %d times", b, what, n)
 		}
 	}
-	err := tn.nodes[b].Journal.View(func(v journal.View) error {
+	err := tn.Nodes[b].Journal.View(func(v journal.View) error {
 		for _, topic := range []string{broker.TopicPli, broker.TopicEvidence} {
 			if n := v.Pending(topic); n > 0 {
 				g.fault(left, "%s: %d items of %s pending", b, n, topic)
@@ -323,8 +323,8 @@ func (g *ledger) allActed() bool {
 // checkFiles verifies both journals, which are closed.
 func (g *ledger) checkFiles(ctx context.Context, tn *town) {
 	for _, b := range both {
-		rep, err := boltstore.Verify(ctx, tn.dir(b), func(by string, text, sig []byte) error {
-			_, _, err := tn.rings[b].Verify(by, text, sig)
+		rep, err := boltstore.Verify(ctx, tn.Dir(b), func(by string, text, sig []byte) error {
+			_, _, err := tn.Ring(b).Verify(by, text, sig)
 			return err
 		})
 		if err != nil {

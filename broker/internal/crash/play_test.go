@@ -106,9 +106,9 @@ func (p *play) heal(ctx context.Context) (crashed bool) {
 // broker is asked once more before it is opened again: it must not answer.
 func (p *play) until(ctx context.Context, b broker.BrokerID, what string, call func(*broker.Broker) error) {
 	for range maxTries {
-		err := call(p.nodes[b].Broker)
+		err := call(p.Nodes[b].Broker)
 		if p.fuses[b].isBlown() && err != nil {
-			if again := call(p.nodes[b].Broker); again == nil {
+			if again := call(p.Nodes[b].Broker); again == nil {
 				p.book.fault(broken, "%s answered %s after its journal failed", b, what)
 			}
 		}
@@ -209,7 +209,7 @@ func (p *play) arrive(ctx context.Context) (n int) {
 // round delivers what is due at one broker, until a crash. It says how much it
 // did and when the rest is due.
 func (p *play) round(ctx context.Context, b broker.BrokerID) (done int, next time.Time, err error) {
-	n := p.nodes[b]
+	n := p.Nodes[b]
 	var due []journal.Item
 	err = n.Journal.View(func(v journal.View) error {
 		for _, topic := range []string{broker.TopicPli, broker.TopicEvidence} {
@@ -252,7 +252,7 @@ func (p *play) fire(ctx context.Context) {
 func (p *play) runOnce(ctx context.Context, b broker.BrokerID) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	n := p.nodes[b]
+	n := p.Nodes[b]
 	ended := make(chan error, 1)
 	go func() { ended <- n.Broker.Run(ctx) }()
 	for {
@@ -303,7 +303,7 @@ func (p *play) conclude(ctx context.Context) (figures, []string) {
 		p.fuses[b].disarm()
 	}
 	f := p.book.check(ctx, p.town)
-	if err := p.closeAll(ctx); err != nil {
+	if err := p.Close(ctx); err != nil {
 		p.book.fault(broken, "closing: %v", err)
 	}
 	p.book.checkFiles(ctx, p.town)

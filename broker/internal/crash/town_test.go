@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,13 +13,9 @@ import (
 	"time"
 
 	"vaguemestre/broker"
-	"vaguemestre/broker/directory"
-	"vaguemestre/broker/inproc"
 	"vaguemestre/broker/internal/sabotage"
 	"vaguemestre/broker/journal"
-	"vaguemestre/broker/journal/boltstore"
 	"vaguemestre/cmd/vaguemestre/wiring"
-	"vaguemestre/crypto/keyring"
 	"vaguemestre/crypto/seal"
 	"vaguemestre/schemas"
 )
@@ -35,144 +30,55 @@ const (
 
 var both = []broker.BrokerID{nord, justice}
 
-// town is the two brokers of the demonstration. Their keys are drawn from a
-// seed, so that every life of the child process has the same ones without
-// unlocking any (0.3 s each).
+// town is the two brokers of the demonstration, which may crash. Their keys
+// are drawn from a seed, so that every life of the child process has the same
+// ones without unlocking any (0.3 s each).
 type town struct {
-	root  string
-	now   func() time.Time
-	list  directory.Listing
-	rings map[broker.BrokerID]*keyring.Ring
-	net   *inproc.Net
-	nodes map[broker.BrokerID]*wiring.Node
-	// What a test may put in between; nil leaves it as it is.
-	store   func(broker.BrokerID, journal.Store) journal.Store
-	carrier func(broker.BrokerID, broker.Carrier) broker.Carrier
+	*wiring.World
 }
 
 // newTown makes keys, created at a time, and no file.
 func newTown(root string, seed uint64, created time.Time, now func() time.Time) (*town, error) {
-	tn := &town{root: root, now: now, rings: map[broker.BrokerID]*keyring.Ring{}, nodes: map[broker.BrokerID]*wiring.Node{}}
+	p := wiring.Plan{Root: root, Demonstration: true, Now: now, Identities: map[string]*seal.Identity{}}
+	p.Brokers, p.Parties = wiring.Lille()
 	draw := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24)})
-	brokers, parties := wiring.Lille()
-	tn.list = directory.Listing{Demonstration: true, Policy: wiring.Policy()}
-	for _, b := range both {
-		tn.rings[b] = keyring.New()
-	}
-	add := func(owner string, home broker.BrokerID, signOnly bool) (string, error) {
-		id, err := seal.Generate(owner, seal.Options{SignOnly: signOnly, Created: created, Rand: draw})
-		if err != nil {
-			return "", err
-		}
-		for b, ring := range tn.rings {
-			if b == home {
-				ring.AddIdentity(owner, id)
-			} else {
-				ring.AddCert(owner, id.Cert())
-			}
-		}
-		return string(id.Cert().Fingerprint()), nil
-	}
-	for _, b := range brokers {
-		fpr, err := add(string(b.ID), b.ID, true)
+	for _, owner := range []string{string(nord), string(justice), string(ase), string(parquet), string(juge)} {
+		id, err := seal.Generate(owner, seal.Options{SignOnly: owner == string(nord) || owner == string(justice), Created: created, Rand: draw})
 		if err != nil {
 			return nil, err
 		}
-		b.Certificates = []string{fpr}
-		tn.list.Brokers = append(tn.list.Brokers, b)
+		p.Identities[owner] = id
 	}
-	for _, p := range parties {
-		fpr, err := add(string(p.ID), p.Home, false)
-		if err != nil {
-			return nil, err
-		}
-		p.Certificates = []string{fpr}
-		tn.list.Parties = append(tn.list.Parties, p)
-	}
-	dir, err := directory.New(tn.list)
+	w, err := wiring.Prepare(p)
 	if err != nil {
 		return nil, err
 	}
-	tn.net = inproc.New(dir)
-	return tn, nil
+	return &town{w}, nil
 }
-
-func (tn *town) dir(b broker.BrokerID) string { return filepath.Join(tn.root, string(b)) }
 
 // create makes the data directories.
-func (tn *town) create() error {
-	for _, b := range both {
-		if err := boltstore.Create(tn.dir(b), string(b), boltstore.WithClock(tn.now)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (tn *town) create() error { return errors.Join(tn.Create(nord), tn.Create(justice)) }
 
 // open opens a broker, or opens it again, and joins it to the net.
 func (tn *town) open(ctx context.Context, id broker.BrokerID) error {
-	l := tn.list
-	l.Self = id
-	dir, err := directory.New(l)
-	if err != nil {
-		return err
-	}
-	carrier := tn.net.Carrier(id)
-	if tn.carrier != nil {
-		carrier = tn.carrier(id, carrier)
-	}
-	p := wiring.Parts{
-		ID: id, Dir: tn.dir(id), Directory: dir, Keys: tn.rings[id], Secret: bytes.Repeat([]byte(id)[:8], 4),
-		Carrier: carrier, Now: tn.now, MinFree: 1 << 20, Log: slog.New(slog.DiscardHandler),
-	}
-	if tn.store != nil {
-		s, err := boltstore.Open(p.Dir, boltstore.WithClock(tn.now))
-		if err != nil {
-			return err
-		}
-		p.Store = tn.store(id, s)
-	}
-	n, err := wiring.Open(ctx, p)
-	if err != nil {
-		return err
-	}
-	tn.nodes[id] = n
-	tn.net.Join(id, n.Broker)
-	return nil
+	_, err := tn.OpenNode(ctx, id)
+	return err
 }
 
 func (tn *town) openAll(ctx context.Context) error {
-	for _, b := range both {
-		if err := tn.open(ctx, b); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(tn.open(ctx, nord), tn.open(ctx, justice))
 }
 
 // leave closes a broker and takes it off the net. Of one that crashed the
 // errors mean nothing.
 func (tn *town) leave(ctx context.Context, id broker.BrokerID) error {
-	tn.net.Join(id, nil)
-	n := tn.nodes[id]
-	delete(tn.nodes, id)
+	tn.Net.Join(id, nil)
+	n := tn.Nodes[id]
+	delete(tn.Nodes, id)
 	if n == nil {
 		return nil
 	}
 	return n.Close(ctx)
-}
-
-func (tn *town) closeAll(ctx context.Context) error {
-	return errors.Join(tn.leave(ctx, nord), tn.leave(ctx, justice))
-}
-
-// run delivers and fires timers on both brokers until the context ends.
-func (tn *town) run(ctx context.Context) error {
-	errs := make(chan error, len(both))
-	for _, n := range tn.nodes {
-		go func() { errs <- n.Run(ctx) }()
-	}
-	return errors.Join(<-errs, <-errs)
 }
 
 func homeOf(p broker.PartyID) broker.BrokerID {
@@ -271,14 +177,14 @@ func (l letter) act(id string) broker.Act {
 // journal does not hold, or a file of any other name.
 func (tn *town) strays(id broker.BrokerID) ([]string, error) {
 	var out []string
-	j := tn.nodes[id].Journal
-	root := tn.dir(id)
+	j := tn.Nodes[id].Journal
+	root := tn.Dir(id)
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		name, _ := filepath.Rel(root, path)
-		held := name == "journal.db"
+		held := name == "journal.db" || name == "secret"
 		if parts := strings.Split(filepath.ToSlash(name), "/"); len(parts) == 3 && parts[0] == "bodies" {
 			err = j.View(func(v journal.View) error {
 				held = v.HasBlob(journal.BodyName(parts[2]))

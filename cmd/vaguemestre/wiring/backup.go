@@ -30,6 +30,9 @@ func (d *Data) Backup(ctx context.Context, n *Node, out string) (err error) {
 			err = errors.Join(err, fmt.Errorf("backup: %w", rerr))
 		}
 	}()
+	if _, err := Secret(d.Dir); err != nil {
+		return fmt.Errorf("backup: %w", err) // a copy without it could not be opened
+	}
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}

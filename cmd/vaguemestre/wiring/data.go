@@ -119,12 +119,18 @@ func (d *Data) addCerts(owner string, list []config.Certificate) error {
 // printed sheet.
 var ErrFingerprint = errors.New("the file has another fingerprint than the configuration")
 
-// Open wires a node on a data directory, whose keys are unlocked.
+// Open wires a node on a data directory, whose keys are unlocked. It returns
+// the errors of Secret, and ErrSecret when the secret is that of another
+// journal.
 func (d *Data) Open(ctx context.Context, p Parts) (*Node, error) {
 	secret, err := Secret(d.Dir)
 	if err != nil {
 		return nil, err
 	}
+	return d.open(ctx, p, secret)
+}
+
+func (d *Data) open(ctx context.Context, p Parts, secret []byte) (*Node, error) {
 	p.ID, p.Dir, p.Directory, p.Keys, p.Secret = broker.BrokerID(d.Config.Broker), d.Dir, d.Directory, d.Keys, secret
 	p.MaxBody, p.MinFree = d.Config.Limits.Body, uint64(d.Config.Limits.FreeSpace)
 	return Open(ctx, p)

@@ -9,19 +9,15 @@
 //	journal.db         the journal; bodies/ its large ciphertexts
 //	keys/              private keys, encrypted (keyring.Load)
 //	certs/             certificates of the directory
-//	secret             32 random bytes, local (broker.Options.Secret)
+//	secret             32 random bytes, local (Secret, broker.Options.Secret)
 package wiring
 
 import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -52,6 +48,8 @@ type Parts struct {
 	Now       func() time.Time
 	Rand      io.Reader
 	Log       *slog.Logger
+
+	renewed bool // Secret takes the place of one that was lost (RenewSecret)
 }
 
 // Node is one broker with its journal and its queue.
@@ -64,7 +62,8 @@ type Node struct {
 }
 
 // Open opens the journal of a data directory and wires a broker on it. The
-// journal must exist: see boltstore.Create.
+// journal must exist: see boltstore.Create. ErrSecret when it was written under
+// another secret.
 func Open(ctx context.Context, p Parts) (*Node, error) {
 	if p.Now == nil {
 		p.Now = time.Now
@@ -94,10 +93,17 @@ func Open(ctx context.Context, p Parts) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	bound, err := checkSecret(j, p)
+	if err != nil {
+		return nil, errors.Join(err, j.Close(ctx))
+	}
 	b, err := broker.New(ctx, broker.Options{
 		ID: p.ID, Directory: p.Directory, Keys: keys, Journal: j, Carrier: p.Carrier,
 		Now: p.Now, Rand: p.Rand, Secret: p.Secret, MaxBody: p.MaxBody, Log: p.Log,
 	})
+	if err == nil && !bound {
+		err = bindSecret(ctx, b, p)
+	}
 	if err != nil {
 		return nil, errors.Join(err, j.Close(ctx))
 	}
@@ -156,46 +162,4 @@ func (n *Node) deliver(msg *message.Message) error {
 // Close stops the queue, then the journal. Run must have returned.
 func (n *Node) Close(ctx context.Context) error {
 	return errors.Join(n.Queue.Close(), n.Journal.Close(ctx))
-}
-
-// Secret reads the local secret of a data directory, or makes it at first: the
-// whole file or none, whatever crashes.
-func Secret(dir string) ([]byte, error) {
-	path := filepath.Join(dir, "secret")
-	switch b, err := os.ReadFile(path); {
-	case err == nil && len(b) == 32:
-		return b, nil
-	case err == nil:
-		return nil, fmt.Errorf("local secret: %s is not of 32 bytes", path)
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("local secret: %w", err)
-	}
-	b := make([]byte, 32)
-	if _, err := io.ReadFull(rand.Reader, b); err != nil {
-		return nil, fmt.Errorf("local secret: %w", err)
-	}
-	if err := writeOnce(dir, path, b); err != nil {
-		return nil, fmt.Errorf("local secret: %w", err)
-	}
-	return b, nil
-}
-
-// writeOnce makes a file durable under its name at once.
-func writeOnce(dir, path string, b []byte) error {
-	f, err := os.CreateTemp(dir, ".secret.*.tmp") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

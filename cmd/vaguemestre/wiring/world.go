@@ -28,11 +28,13 @@ type Plan struct {
 	Brokers       []directory.Broker
 	Parties       []directory.Party
 	Passphrase    []byte // when set, data directories are complete: keys locked under it, configuration written
-	Now           func() time.Time
-	Rand          io.Reader
-	Log           *slog.Logger
-	GroupMax      int
-	MaxBody       int64
+	// Identities are keys that exist, by owner; those of the others are made.
+	Identities map[string]*seal.Identity
+	Now        func() time.Time
+	Rand       io.Reader
+	Log        *slog.Logger
+	GroupMax   int
+	MaxBody    int64
 	// Wrap may put something between a broker and the net.
 	Wrap func(from broker.BrokerID, c broker.Carrier) broker.Carrier
 	// Keys may replace the keys of a broker.
@@ -55,6 +57,24 @@ type World struct {
 
 // Make makes keys, data directories and journals, and opens every node.
 func Make(ctx context.Context, p Plan) (*World, error) {
+	w, err := Prepare(p)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range w.list.Brokers {
+		if err := w.Create(b.ID); err != nil {
+			return nil, errors.Join(err, w.Close(ctx))
+		}
+		if _, err := w.OpenNode(ctx, b.ID); err != nil {
+			return nil, errors.Join(err, w.Close(ctx))
+		}
+	}
+	return w, nil
+}
+
+// Prepare makes keys and the net, and no file: Create and OpenNode follow, or
+// OpenNode alone where the data directories exist.
+func Prepare(p Plan) (*World, error) {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
@@ -67,14 +87,6 @@ func Make(ctx context.Context, p Plan) (*World, error) {
 		return nil, err
 	}
 	w.Net = inproc.New(w.Directory)
-	for _, b := range w.list.Brokers {
-		if err := w.create(b.ID); err != nil {
-			return nil, err
-		}
-		if _, err := w.OpenNode(ctx, b.ID); err != nil {
-			return nil, errors.Join(err, w.Close(ctx))
-		}
-	}
 	return w, nil
 }
 
@@ -85,9 +97,12 @@ func (w *World) makeKeys() error {
 	w.list = directory.Listing{Demonstration: w.Plan.Demonstration, Policy: Policy()}
 	homes := map[string]broker.BrokerID{}
 	add := func(owner, uid string, home broker.BrokerID, signOnly bool) (string, error) {
-		id, err := seal.Generate(uid, seal.Options{SignOnly: signOnly, Created: created, Rand: w.Plan.Rand})
-		if err != nil {
-			return "", fmt.Errorf("key of %s: %w", owner, err)
+		id := w.Plan.Identities[owner]
+		if id == nil {
+			var err error
+			if id, err = seal.Generate(uid, seal.Options{SignOnly: signOnly, Created: created, Rand: w.Plan.Rand}); err != nil {
+				return "", fmt.Errorf("key of %s: %w", owner, err)
+			}
 		}
 		w.Identities[owner], homes[owner] = id, home
 		return string(id.Cert().Fingerprint()), nil
@@ -127,13 +142,17 @@ func (w *World) Dir(id broker.BrokerID) string { return filepath.Join(w.Plan.Roo
 // Ring is what a broker knows of keys.
 func (w *World) Ring(id broker.BrokerID) *keyring.Ring { return w.rings[id] }
 
-// create makes the data directory of one broker.
-func (w *World) create(id broker.BrokerID) error {
+// Create makes the data directory of one broker.
+func (w *World) Create(id broker.BrokerID) error {
 	dir := w.Dir(id)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := boltstore.Create(dir, string(id)); err != nil {
+	// Before the journal: one without its secret has lost it, always.
+	if _, err := newSecret(dir); err != nil {
+		return err
+	}
+	if err := boltstore.Create(dir, string(id), boltstore.WithClock(w.Plan.Now)); err != nil {
 		return err
 	}
 	if w.Plan.Passphrase == nil {
