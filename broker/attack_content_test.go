@@ -12,21 +12,25 @@ import (
 	"vaguemestre/schemas"
 )
 
-func TestContentAttacks(t *testing.T) {
-	replacePart := func(name string, f func([]byte) []byte) func(*draft) {
-		return func(d *draft) {
-			for i := range d.parts {
-				if d.parts[i].name == name {
-					d.parts[i].b = f(d.parts[i].b)
-				}
+// replacePart changes the bytes of one part.
+func replacePart(name string, f func([]byte) []byte) func(*draft) {
+	return func(d *draft) {
+		for i := range d.parts {
+			if d.parts[i].name == name {
+				d.parts[i].b = f(d.parts[i].b)
 			}
 		}
 	}
-	add := func(b []byte) []byte { return append(bytes.Clone(b), ' ') }
-	inner := func(f func(*draft)) func(*town, *steppedClock, *draft) {
-		return func(_ *town, _ *steppedClock, d *draft) { f(d) }
-	}
-	rows := []signedRefusal{
+}
+
+// inner is a change that needs only the draft.
+func inner(f func(*draft)) func(*town, *steppedClock, *draft) {
+	return func(_ *town, _ *steppedClock, d *draft) { f(d) }
+}
+
+// otherHeaders: the inner header is not the outer one.
+func otherHeaders() []signedRefusal {
+	return []signedRefusal{
 		{name: "inner header: notice", code: broker.ReasonHeaderDiffers, change: inner(func(d *draft) { d.inner.Notice = "" })},
 		{name: "inner header: id", code: broker.ReasonHeaderDiffers, change: inner(func(d *draft) { d.inner.ID = uuid7(d.signedAt) })},
 		{name: "inner header: from", code: broker.ReasonHeaderDiffers, change: inner(func(d *draft) { d.inner.From = "ase-62" })},
@@ -38,6 +42,14 @@ func TestContentAttacks(t *testing.T) {
 		{name: "inner header: member of the outer one", code: broker.ReasonHeaderDiffers, change: inner(func(d *draft) {
 			d.onParts = replacePart("inner.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`{"v":1`), []byte(`{"v":1,"body_size":1`), 1) })
 		})},
+	}
+}
+
+// otherParts: the parts are not those of the digest list, or not in the one
+// form of entity.
+func otherParts() []signedRefusal {
+	add := func(b []byte) []byte { return append(bytes.Clone(b), ' ') }
+	return []signedRefusal{
 		{name: "digest list altered", code: broker.ReasonAltered, change: inner(func(d *draft) {
 			d.onSums = func(b []byte) []byte { return bytes.Replace(b, b[:4], []byte("0000"), 1) }
 		})},
@@ -78,6 +90,12 @@ func TestContentAttacks(t *testing.T) {
 		{name: "bare line feeds", code: broker.ReasonAltered, change: inner(func(d *draft) {
 			d.onEntity = func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 		})},
+	}
+}
+
+// otherContents: what the parts say does not agree, or is not admitted.
+func otherContents() []signedRefusal {
+	return []signedRefusal{
 		{name: "acte: another document", code: broker.ReasonActe, change: inner(func(d *draft) { d.acte.DocumentSHA256 = salt })},
 		{name: "acte: another piece", code: broker.ReasonActe, change: inner(func(d *draft) { d.acte.PiecesSHA256 = []string{salt} })},
 		{name: "acte: a piece less", code: broker.ReasonActe, change: inner(func(d *draft) { d.acte.PiecesSHA256 = nil })},
@@ -106,7 +124,10 @@ func TestContentAttacks(t *testing.T) {
 			tn.Ring(nord).AddCert("ase-59", d.innerSigner.Cert())
 		}},
 	}
-	for _, c := range rows {
+}
+
+func TestContentAttacks(t *testing.T) {
+	for _, c := range slices.Concat(otherHeaders(), otherParts(), otherContents()) {
 		t.Run(c.name, func(t *testing.T) {
 			tn, clock := stepped(t)
 			tn.refusesSigned(c, clock)

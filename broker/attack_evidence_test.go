@@ -112,13 +112,17 @@ func equal(a, b broker.State) bool {
 		slices.Equal(a.Heads, b.Heads) && slices.Equal(a.Named, b.Named)
 }
 
-func TestEvidenceAttacks(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		event  broker.Event
-		code   string // "" is asked again
-		change func(tn *town, s *told)
-	}{
+// evidenceAttack is one evidence that must not be believed.
+type evidenceAttack struct {
+	name   string
+	event  broker.Event
+	code   string // "" is asked again
+	change func(tn *town, s *told)
+}
+
+// swappedEvidences: what arrives is not of whom it says, or not about what it says.
+func swappedEvidences() []evidenceAttack {
+	return []evidenceAttack{
 		{"forged with an unknown key", broker.Consigned, broker.RefusedSignature, func(tn *town, s *told) { s.signer = tn.stranger() }},
 		{"forged and sealed with an unknown key", broker.Opened, "", func(tn *town, s *told) { s.signer = tn.stranger(); s.sealer = s.signer }},
 		{"unsigned", broker.Consigned, broker.RefusedSignature, func(_ *town, s *told) { s.onParcel = func(p *broker.EvidenceParcel) { p.Sig = nil } }},
@@ -159,6 +163,12 @@ func TestEvidenceAttacks(t *testing.T) {
 		}},
 		{"brought by another broker than its home", broker.Consigned, broker.RefusedPeer, func(_ *town, s *told) { s.peer = nord }},
 		{"for another home", broker.Consigned, broker.RefusedUnknownPli, func(_ *town, s *told) { s.dest = parquet }},
+	}
+}
+
+// discordantEvidences: what arrives is dated otherwise, or its detail is not its own.
+func discordantEvidences() []evidenceAttack {
+	return []evidenceAttack{
 		{"back-dated before the deposit", broker.Consigned, broker.ReasonBackDated, func(_ *town, s *told) {
 			s.signedAt = s.signedAt.Add(-6 * time.Minute)
 			s.e.At = broker.FormatTime(s.signedAt)
@@ -185,6 +195,12 @@ func TestEvidenceAttacks(t *testing.T) {
 		{"assertion without passkey", broker.Opened, broker.RefusedDetail, func(_ *town, s *told) {
 			s.onParts = func(p []part) []part { return append(p, part{"assertion.json", "application/json", []byte("{}")}) }
 		}},
+	}
+}
+
+// malformedEvidences: what arrives does not have the form of the wire.
+func malformedEvidences() []evidenceAttack {
+	return []evidenceAttack{
 		{"parts in another order", broker.Opened, broker.RefusedFormat, func(_ *town, s *told) {
 			s.onParts = func(p []part) []part { return []part{p[2], p[0], p[1]} }
 		}},
@@ -231,7 +247,11 @@ func TestEvidenceAttacks(t *testing.T) {
 		}},
 		{"key retired before", broker.Consigned, broker.ReasonRetired, func(tn *town, s *told) { tn.revokeAtNord("parquet-lille", s.signedAt.Add(-time.Minute), false) }},
 		{"neither pli nor evidence", broker.Consigned, broker.RefusedFormat, nil},
-	} {
+	}
+}
+
+func TestEvidenceAttacks(t *testing.T) {
+	for _, c := range slices.Concat(swappedEvidences(), discordantEvidences(), malformedEvidences()) {
 		t.Run(c.name, func(t *testing.T) {
 			tn, _, r := deposited(t)
 			before := len(tn.at(nord).Refusals()) + len(tn.at(justice).Refusals())
