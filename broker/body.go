@@ -40,10 +40,11 @@ func smallBlob(src io.Reader, n int64, digest string) (journal.Blob, error) {
 		return journal.Blob{}, fmt.Errorf("after %d bytes: %w", c, err)
 	case int64(c) != n:
 		return journal.Blob{}, errLength
-	case Digest(body) != digest:
-		return journal.Blob{}, errBytes
 	}
-	return journal.Blob{Name: journal.BodyName(digest), SHA256: digest, Size: n, Bytes: body}, nil
+	if blob := journal.NewBlob(body); blob.SHA256 == digest {
+		return blob, nil
+	}
+	return journal.Blob{}, errBytes
 }
 
 // largeBlob copies n bytes of a digest to the body store, durably, and refuses

@@ -30,7 +30,7 @@ func (b *Broker) Deliver(ctx context.Context, it journal.Item) error {
 	var r *Refusal
 	switch {
 	case err == nil:
-		return b.settle(ctx, &settleInput{seq: it.Seq, id: id, outcome: journal.Done, carried: it})
+		return b.carried(ctx, it, id)
 	case errors.As(err, &r):
 		return b.giveUp(ctx, it, id, ReasonRefused, closedCode(r.Code))
 	case ctx.Err() != nil:
@@ -62,6 +62,28 @@ func (b *Broker) carry(ctx context.Context, to PartyID, p Parcel) error {
 		return b.Receive(ctx, b.id, to, p)
 	}
 	return b.carrier.Carry(ctx, to, p)
+}
+
+// carried ends the item of a parcel that was taken.
+func (b *Broker) carried(ctx context.Context, it journal.Item, id string) error {
+	if it.Topic == TopicEvidence {
+		up := false
+		err := b.journal.View(func(v journal.View) error {
+			_, up = v.Get(spaceAlarm, alarmKey(id, PartyID(it.Dest), RelayFailed))
+			return nil
+		})
+		if err != nil {
+			return temporary("journal", err)
+		}
+		if up { // it may fall with this one
+			return b.settle(ctx, &settleInput{seq: it.Seq, id: id, outcome: journal.Done, carried: it})
+		}
+	}
+	err := b.journal.Done(ctx, it.Seq, id)
+	if errors.Is(err, journal.ErrGone) {
+		return nil // settled before a crash, or by another attempt
+	}
+	return err
 }
 
 func (b *Broker) settle(ctx context.Context, in Input) error {

@@ -61,6 +61,9 @@ type Journal struct {
 type op struct {
 	ctx    context.Context
 	decide func(View) (Batch, error)
+	done   bool // it is of Done, and decides nothing
+	seq    uint64
+	id     string
 	answer chan struct{} // closed when the fields below are final
 
 	got      Committed
@@ -203,7 +206,13 @@ func (j *Journal) commit(group []*op) {
 	var change changes
 	keep := j.unkept.Load()
 	err := j.store.Update(func(tx Tx) error {
+		if err := j.carried(tx, group, &change); err != nil {
+			return err
+		}
 		for _, o := range group {
+			if o.done {
+				continue
+			}
 			if err := j.apply(tx, o, &change); err != nil {
 				return err
 			}

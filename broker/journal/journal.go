@@ -114,6 +114,8 @@ type Blob struct {
 	SHA256 string // 64 lower-case hex digits
 	Size   int64
 	Bytes  []byte // nil when the bytes are already in the body store (BodyWriter.Close), or held under this name
+
+	made made // by NewBlob
 }
 
 // Put sets one key of a projection, or deletes it when Value is nil. A

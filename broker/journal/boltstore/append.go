@@ -18,6 +18,7 @@ type tx struct {
 	wrote  bool     // something must be committed
 	broken error    // the engine refused a write: the transaction cannot go on
 	bodies []string // digests of the files that it names
+	noted  []noted  // objects that are in pending.objects since
 }
 
 var _ journal.Tx = (*tx)(nil)

@@ -63,7 +63,7 @@ func (b *bodies) check(blob *journal.Blob) error {
 // Create implements journal.Bodies. Nothing is on disk until the body is too
 // large to stay in memory.
 func (b *bodies) Create() (journal.BodyWriter, error) {
-	return &bodyWriter{b: b, sum: sha256.New()}, nil
+	return &bodyWriter{b: b, small: make([]byte, 0, usualBody)}, nil
 }
 
 // Open implements journal.Bodies.
@@ -174,14 +174,17 @@ func (b *bodies) named() (map[string]bool, error) {
 	return out, err
 }
 
+// usualBody is room for a document and a short piece, in bytes.
+const usualBody = 16 << 10
+
 // bodyWriter gathers a small body in memory, and a larger one in a temporary
 // file.
 type bodyWriter struct {
 	b     *bodies
-	sum   hash.Hash
-	size  int64
 	small []byte
-	f     *os.File // nil while the body is small
+	f     *os.File  // nil while the body is small
+	sum   hash.Hash // of what is in f
+	size  int64     // of f
 	ended bool
 }
 
@@ -197,12 +200,18 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	}
 	if w.f == nil {
 		w.small = append(w.small, p...)
-	} else if n, err := w.f.Write(p); err != nil {
-		return n, fmt.Errorf("boltstore: write a body: %w", err)
+		return len(p), nil
+	}
+	return len(p), w.write(p)
+}
+
+func (w *bodyWriter) write(p []byte) error {
+	if _, err := w.f.Write(p); err != nil {
+		return fmt.Errorf("boltstore: write a body: %w", err)
 	}
 	w.sum.Write(p)
 	w.size += int64(len(p))
-	return len(p), nil
+	return nil
 }
 
 func (w *bodyWriter) spill() error {
@@ -217,12 +226,10 @@ func (w *bodyWriter) spill() error {
 		return fmt.Errorf("boltstore: write a body: %w", err)
 	}
 	w.b.open[f.Name()] = true
-	w.f = f
-	if _, err := f.Write(w.small); err != nil {
-		return fmt.Errorf("boltstore: write a body: %w", err)
-	}
+	w.f, w.sum = f, sha256.New()
+	small := w.small
 	w.small = nil
-	return nil
+	return w.write(small)
 }
 
 // Close implements journal.BodyWriter.
@@ -230,13 +237,12 @@ func (w *bodyWriter) Close() (journal.Blob, error) {
 	if w.ended {
 		return journal.Blob{}, fs.ErrClosed
 	}
-	digest := hex.EncodeToString(w.sum.Sum(nil))
-	blob := journal.Blob{Name: journal.BodyName(digest), SHA256: digest, Size: w.size}
 	if w.f == nil {
 		w.ended = true
-		blob.Bytes = append([]byte{}, w.small...)
-		return blob, nil
+		return journal.NewBlob(w.small), nil
 	}
+	digest := hex.EncodeToString(w.sum.Sum(nil))
+	blob := journal.Blob{Name: journal.BodyName(digest), SHA256: digest, Size: w.size}
 	defer w.Abort()
 	if err := w.f.Sync(); err != nil {
 		return journal.Blob{}, fmt.Errorf("boltstore: sync a body: %w", err)

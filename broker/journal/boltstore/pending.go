@@ -19,14 +19,15 @@ var nothing = []byte{}
 // pending is what the latest events changed in the derived buckets and the
 // file does not hold yet. Copies share what they have in common.
 type pending struct {
-	from uint64                               // position: the file holds the rows of all events before it
-	rows [nBuckets]*btree.Map[string, []byte] // derived buckets only; a nil value: the row is gone
+	objects *fresh                               // rows of object.index; shared with every copy
+	from    uint64                               // position: the file holds the rows of all events before it
+	rows    [nBuckets]*btree.Map[string, []byte] // derived buckets only; a nil value: the row is gone
 }
 
 func newPending(from uint64) *pending {
-	p := &pending{from: from}
+	p := &pending{from: from, objects: newFresh()}
 	for b := range nBuckets {
-		if b.derived() {
+		if b.derived() && b != bObjectIndex {
 			p.rows[b] = new(btree.Map[string, []byte])
 		}
 	}
@@ -36,7 +37,7 @@ func newPending(from uint64) *pending {
 // copy is a pending of its own. Only the writer copies, and only what it alone
 // has.
 func (p *pending) copy() *pending {
-	q := &pending{from: p.from}
+	q := &pending{from: p.from, objects: p.objects}
 	for b, m := range p.rows {
 		if m != nil {
 			q.rows[b] = m.Copy()
@@ -46,7 +47,7 @@ func (p *pending) copy() *pending {
 }
 
 func (p *pending) len() int {
-	n := 0
+	n := p.objects.len()
 	for _, m := range p.rows {
 		if m != nil {
 			n += m.Len()
@@ -124,6 +125,9 @@ func (t *tx) fold() {
 			t.write(bucket(b), []byte(key), value)
 			return t.broken == nil
 		})
+	}
+	for _, key := range t.pending.objects.rows() {
+		t.write(bObjectIndex, key, nothing)
 	}
 	pos := t.Position()
 	t.write(bMeta, []byte(metaRows), u64(pos))

@@ -152,6 +152,40 @@ func TestPendingViews(t *testing.T) {
 	}
 }
 
+// TestPendingRefused: a transaction that was refused leaves no row, whatever
+// comes to the same place after it.
+func TestPendingRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := newStore(t, dir)
+	refused := errors.New("refused")
+	for i, object := range []string{"un", "deux", "un", "trois"} {
+		err := s.Update(func(tx journal.Tx) error {
+			_, err := tx.Append(journal.Event{Type: "noted", At: start, Changes: journal.Changes{Objects: [][]byte{[]byte(object)}}})
+			if err == nil && i%2 == 0 {
+				return refused
+			}
+			return err
+		})
+		if (i%2 == 0) != errors.Is(err, refused) {
+			t.Fatal(err)
+		}
+	}
+	err := s.View(func(v journal.View) error {
+		for object, held := range map[string]bool{"un": false, "deux": true, "trois": true} {
+			if _, err := v.Object(sum([]byte(object))); (err == nil) != held {
+				t.Errorf("%s: %v", object, err)
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify(dir); err != nil {
+		t.Error(err)
+	}
+}
+
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func plus(b []byte, n int64) []byte { return u64(binary.BigEndian.Uint64(b) + uint64(n)) }

@@ -285,6 +285,9 @@ func (s *Store) update(f func(*tx) error) error {
 		}
 		return t.finish()
 	})
+	if (refused != nil || err != nil) && t != nil {
+		s.pending.objects.forget(t.noted)
+	}
 	switch {
 	case refused != nil:
 		return refused
