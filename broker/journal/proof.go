@@ -75,14 +75,16 @@ func (j *Journal) keepLast(ctx context.Context) error {
 }
 
 // Backup writes a consistent copy of the journal file to w while commits go
-// on, marked as a copy, with a checkpoint of this moment when there is a
-// signer. Large bodies are files beside it: copy them after.
+// on, marked as a copy, with a checkpoint of this moment where one can be
+// signed: a broker whose key has expired needs its backups more than others.
+// Large bodies are files beside it: copy them after.
 func (j *Journal) Backup(ctx context.Context, w io.Writer) error {
 	if err := j.Err(); err != nil {
 		return err
 	}
 	if j.o.Sign != nil {
-		if err := j.keepLast(ctx); err != nil {
+		_ = j.keepLast(ctx) // the copy holds the last that was kept
+		if err := j.Err(); err != nil {
 			return err
 		}
 	}
