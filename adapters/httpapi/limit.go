@@ -1,0 +1,69 @@
+package httpapi
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// Default rate of one token: enough for a software that files and polls for a
+// whole institution, little enough that one that loops is noticed.
+const (
+	DefaultRate  = 50.0 // requests a second, in the long run
+	DefaultBurst = 200  // requests at once
+)
+
+// limiter is one bucket of requests for each caller.
+type limiter struct {
+	rate  float64
+	burst float64
+	now   func() time.Time
+
+	mu      sync.Mutex
+	buckets map[string]*bucket // by digest of the token, "" for nobody in particular; guarded by mu
+}
+
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+func newLimiter(rate float64, burst int, now func() time.Time) *limiter {
+	if rate <= 0 {
+		rate = DefaultRate
+	}
+	if burst <= 0 {
+		burst = DefaultBurst
+	}
+	return &limiter{rate: rate, burst: float64(burst), now: now, buckets: map[string]*bucket{}}
+}
+
+// maxBuckets bounds the memory; only tokens that exist have a bucket.
+const maxBuckets = 4096
+
+// take counts one request, or says after how long to come back.
+func (l *limiter) take(caller string) (wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	b := l.buckets[caller]
+	if b == nil {
+		if len(l.buckets) >= maxBuckets {
+			clear(l.buckets)
+		}
+		b = &bucket{left: l.burst, at: now}
+		l.buckets[caller] = b
+	}
+	if past := now.Sub(b.at).Seconds(); past > 0 { // a clock set back gives nothing
+		b.left = min(l.burst, b.left+past*l.rate)
+	}
+	b.at = now
+	if b.left >= 1 {
+		b.left--
+		return 0, true
+	}
+	return time.Duration((1 - b.left) / l.rate * float64(time.Second)), false
+}
+
+// seconds is a delay as Retry-After takes it, rounded up.
+func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
