@@ -23,7 +23,7 @@ type dest struct {
 
 	at   place
 	elem *list.Element // in the list of its place, nil when asleep
-	wake time.Time     // when asleep: to be looked at again; zero: only when something happens
+	wake time.Time     // to be looked at again; zero: only when something happens
 	heap int           // index in topic.sleep, -1 when not there
 
 	flights  int // in flight, urgent ones included

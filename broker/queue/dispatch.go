@@ -109,7 +109,7 @@ func (t *topic) clockSetBack(now time.Time) {
 			if latest := now.Add(t.slots.Hold); d.until.After(latest) {
 				d.until = latest
 			}
-			if d.at == asleep {
+			if d.at == asleep || d.heap >= 0 {
 				t.forget(d, now)
 			}
 		}
@@ -153,6 +153,14 @@ func (t *topic) place(d *dest, now time.Time) {
 		t.put(d, hurry)
 	default:
 		t.put(d, ready)
+		t.wakeAt(d, f.urgent) // it goes first, and may have a slot where these wait for one
+	}
+}
+
+// wakeAt has d looked at again at a time; never when it is zero.
+func (t *topic) wakeAt(d *dest, wake time.Time) {
+	if d.wake = wake; !wake.IsZero() {
+		heap.Push(&t.sleep, d)
 	}
 }
 
@@ -164,7 +172,5 @@ func (t *topic) rest(d *dest, now time.Time) {
 		delete(t.dests, d.name)
 		return
 	}
-	if d.wake = d.wakeTime(t.slots, now); !d.wake.IsZero() {
-		heap.Push(&t.sleep, d)
-	}
+	t.wakeAt(d, d.wakeTime(t.slots, now))
 }

@@ -27,6 +27,7 @@ var _ journal.Tx = (*tx)(nil)
 func (t *tx) put(b bucket, key, value []byte) {
 	if b.derived() {
 		t.pending.rows[b].Set(string(key), value)
+		t.pending.bytes += len(key) + len(value)
 	} else if !t.replay {
 		t.write(b, key, value)
 	}

@@ -10,8 +10,12 @@ import (
 )
 
 // foldMax is how many rows, or events, may be pending: then they go to the
-// file, in the order of their keys.
-const foldMax = 8192
+// file, in the order of their keys. So they do when they may take foldBytes of
+// memory: a row may be large.
+const (
+	foldMax   = 8192
+	foldBytes = 32 << 20
+)
 
 // nothing is the value of a row that is only a key.
 var nothing = []byte{}
@@ -19,6 +23,7 @@ var nothing = []byte{}
 // pending is what the latest events changed in the derived buckets and the
 // file does not hold yet. Copies share what they have in common.
 type pending struct {
+	bytes   int                                  // keys and values that were set since; at least what they take
 	objects *fresh                               // rows of object.index; shared with every copy
 	from    uint64                               // position: the file holds the rows of all events before it
 	rows    [nBuckets]*btree.Map[string, []byte] // derived buckets only; a nil value: the row is gone
@@ -37,7 +42,7 @@ func newPending(from uint64) *pending {
 // copy is a pending of its own. Only the writer copies, and only what it alone
 // has.
 func (p *pending) copy() *pending {
-	q := &pending{from: p.from, objects: p.objects}
+	q := &pending{from: p.from, bytes: p.bytes, objects: p.objects}
 	for b, m := range p.rows {
 		if m != nil {
 			q.rows[b] = m.Copy()
@@ -136,7 +141,7 @@ func (t *tx) fold() {
 
 // full says whether it is time to fold.
 func (t *tx) full() bool {
-	return t.pending.len() >= t.s.foldMax || t.Position()-t.pending.from >= uint64(t.s.foldMax)
+	return t.pending.len() >= t.s.foldMax || t.pending.bytes >= foldBytes || t.Position()-t.pending.from >= uint64(t.s.foldMax)
 }
 
 // loadPending derives again what the file does not hold, from the records.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -183,6 +185,31 @@ func TestPendingRefused(t *testing.T) {
 	}
 	if _, err := verify(dir); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPendingBytes: what is pending is bounded in bytes too: an item or a row
+// may be 1 MiB.
+func TestPendingBytes(t *testing.T) {
+	s := newStore(t, t.TempDir())
+	defer s.Close()
+	large := bytes.Repeat([]byte("x"), 1<<20)
+	const n = 256
+	for i := range n {
+		err := s.Update(func(tx journal.Tx) error {
+			_, err := tx.Append(journal.Event{Type: "noted", At: start, Changes: journal.Changes{
+				Puts: []journal.Put{{Space: "s", Key: fmt.Sprint(i), Value: large}}}})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > 128<<20 {
+		t.Errorf("%d events of 1 MiB each, all durable, keep %d MiB of memory (8192 may)", n, m.HeapAlloc>>20)
 	}
 }
 
