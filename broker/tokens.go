@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"vaguemestre/broker/directory"
@@ -41,8 +42,10 @@ const (
 // Rights lists every right, sorted.
 func Rights() []Right { return []Right{RightAct, RightAudit, RightExport, RightRead, RightSend} }
 
-// HintLength is the length of Token.Hint, in characters.
+// HintLength is the length of Token.Hint, in characters of base64url.
 const HintLength = 8
+
+const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // spaceToken lists the tokens: <digest of the secret>.
 const spaceToken = "token"
@@ -85,7 +88,7 @@ func (b *Broker) AddToken(ctx context.Context, t Token) (Token, error) {
 func (b *Broker) checkToken(t Token) error {
 	_, err := directory.ParsePartyID(t.Application)
 	switch {
-	case !isDigest(t.Digest) || len(t.Hint) != HintLength || !plainASCII([]byte(t.Hint)):
+	case !isDigest(t.Digest) || len(t.Hint) != HintLength || strings.ContainsFunc(t.Hint, func(r rune) bool { return !strings.ContainsRune(base64url, r) }):
 		return fmt.Errorf("%w: digest", ErrTokenFormat)
 	case err != nil:
 		return fmt.Errorf("%w: application", ErrTokenFormat)

@@ -67,5 +67,10 @@ func (j *Journal) deliver(tx Tx, ops []*op, change *changes) error {
 		return nil
 	}
 	change.add([]Event{e}, work)
+	for _, o := range ops {
+		if o.err == nil && o.id != "" {
+			change.ids[o.id] = struct{}{}
+		}
+	}
 	return nil
 }

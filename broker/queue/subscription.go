@@ -31,6 +31,7 @@ type subscription struct {
 
 // run offers items until ctx ends.
 func (s *subscription) run(ctx context.Context) {
+	defer signal(s.topic.kick) // it may have been woken for another one
 	defer close(s.out)
 	for ctx.Err() == nil {
 		rush := s.topic.rushed() // before take: what shows up between is seen

@@ -145,10 +145,18 @@ func (t *tx) full() bool {
 }
 
 // loadPending derives again what the file does not hold, from the records.
-// ErrFormat when they cannot be read or contradict the rows: Verify says which.
+// ErrFormat when it does not say what it holds, or when the records cannot be
+// read or contradict the rows: Verify says which.
 func (s *Store) loadPending() error {
 	return s.db.View(func(btx *bolt.Tx) error {
-		from := readU64(btx.Bucket([]byte(bMeta.String())).Get([]byte(metaRows)))
+		rows := btx.Bucket([]byte(bMeta.String())).Get([]byte(metaRows))
+		from, end := readU64(rows), uint64(0)
+		if last, _ := btx.Bucket([]byte(bEvents.String())).Cursor().Last(); last != nil {
+			end = readU64(last) + 1
+		}
+		if len(rows) != 8 || from > end {
+			return fmt.Errorf("%w: the position of the derived rows", journal.ErrFormat)
+		}
 		t := &tx{view: view{s: s, tx: btx, pending: newPending(from)}, replay: true}
 		c := t.bucket(bEvents).Cursor()
 		for k, b := c.Seek(u64(from)); k != nil; k, b = c.Next() {

@@ -194,7 +194,7 @@ func TestPendingBytes(t *testing.T) {
 	s := newStore(t, t.TempDir())
 	defer s.Close()
 	large := bytes.Repeat([]byte("x"), 1<<20)
-	const n = 256
+	const n = 128
 	for i := range n {
 		err := s.Update(func(tx journal.Tx) error {
 			_, err := tx.Append(journal.Event{Type: "noted", At: start, Changes: journal.Changes{
@@ -208,7 +208,7 @@ func TestPendingBytes(t *testing.T) {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	if m.HeapAlloc > 128<<20 {
+	if m.HeapAlloc > 96<<20 {
 		t.Errorf("%d events of 1 MiB each, all durable, keep %d MiB of memory (8192 may)", n, m.HeapAlloc>>20)
 	}
 }
