@@ -16,6 +16,10 @@
 // is judged by broker/directory; [Config.Line] gives the line of a fault found
 // there.
 //
+// [Initial] writes a file like the sample for a broker that is being made, and
+// [AddCertificate] adds one line to a file without touching the rest of it, so
+// that what an operator wrote beside a key stays there.
+//
 // # Environment
 //
 // A variable prevails over the file. Only limits of this machine can be set
@@ -52,7 +56,26 @@ const (
 	MaxBody          = 230_000_000 // its base64 must fit in what crypto/seal opens, 320 MiB
 	DefaultFreeSpace = 1_000_000_000
 	MinFreeSpace     = 50_000_000
+)
 
+// Defaults and bounds of [API], [Admin] and [Log].
+const (
+	DefaultAPIListen   = "127.0.0.1:8480"
+	DefaultAdminListen = "127.0.0.1:8481"
+	DefaultRate        = 20 // calls a second
+	DefaultBurst       = 60 // calls
+	MaxRate            = 100_000
+
+	// ListenOff as [API].Listen means that there is no API by TCP: commands,
+	// which come by DATA/admin.sock, are then all that is served.
+	ListenOff = "off"
+
+	LogAuto = "auto" // JSON, but text on a terminal
+	LogJSON = "json"
+	LogText = "text"
+)
+
+const (
 	maxFile = 4 << 20 // of the configuration file itself
 )
 
@@ -79,11 +102,33 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return ErrInvalid }
 
+// Faults lists the faults that an error of this package joins, in the order of
+// the file; nil when there is none in it.
+func Faults(err error) []*Error {
+	if e, ok := err.(*Error); ok {
+		return []*Error{e}
+	}
+	var out []*Error
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			out = append(out, Faults(one)...)
+		}
+	case interface{ Unwrap() error }:
+		out = Faults(e.Unwrap())
+	}
+	slices.SortStableFunc(out, func(a, b *Error) int { return a.Line - b.Line })
+	return out
+}
+
 // Config is the file. Its members have the meaning that [Example] gives.
 type Config struct {
 	Broker        string   `toml:"broker"`
 	Demonstration bool     `toml:"demonstration,omitempty"`
 	Limits        Limits   `toml:"limits"`
+	API           API      `toml:"api"`
+	Admin         Admin    `toml:"admin"`
+	Log           Log      `toml:"log"`
 	Brokers       []Broker `toml:"brokers"`
 	Parties       []Party  `toml:"parties"`
 
@@ -94,6 +139,41 @@ type Config struct {
 type Limits struct {
 	Body      int64 `toml:"body"`       // largest document and pieces of one pli
 	FreeSpace int64 `toml:"free_space"` // below this, no new submission is accepted
+}
+
+// API is how applications reach this broker. What is left out is written by
+// Load with its default.
+type API struct {
+	// Listen is host:port, or ListenOff. Beyond this machine it needs TLS: a
+	// token in clear on a network is everybody's.
+	Listen string `toml:"listen,omitempty"`
+	// TLSCert and TLSKey are files in PEM, both or none, inside the data
+	// directory or by an absolute path: what renews them is another program.
+	TLSCert string `toml:"tls_cert,omitempty"`
+	TLSKey  string `toml:"tls_key,omitempty"`
+
+	RatePerSecond int64 `toml:"rate_per_second,omitzero"` // calls of one token, in the long run
+	Burst         int64 `toml:"burst,omitzero"`           // calls of one token at once
+	MaxUpload     int64 `toml:"max_upload,omitzero"`      // bytes; see Config.Upload
+}
+
+// Upload is the largest document and pieces of one call to the API, in bytes:
+// API.MaxUpload, and never more than Limits.Body.
+func (c Config) Upload() int64 {
+	if c.API.MaxUpload == 0 {
+		return c.Limits.Body
+	}
+	return min(c.API.MaxUpload, c.Limits.Body)
+}
+
+// Admin is where health and metrics are read.
+type Admin struct {
+	Listen string `toml:"listen,omitempty"` // host:port, of this machine only
+}
+
+// Log is how serve speaks.
+type Log struct {
+	Format string `toml:"format,omitempty"` // LogAuto, LogJSON or LogText
 }
 
 // Broker is one broker of the directory.

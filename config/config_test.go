@@ -66,6 +66,10 @@ func TestExample(t *testing.T) {
 	if c.Limits != (Limits{Body: DefaultBody, FreeSpace: DefaultFreeSpace}) {
 		t.Errorf("the sample's limits are not the defaults: %+v", c.Limits)
 	}
+	if c.API.Listen != DefaultAPIListen || c.Admin.Listen != DefaultAdminListen || c.API.RatePerSecond != DefaultRate ||
+		c.API.Burst != DefaultBurst || c.Log.Format != LogAuto || c.Upload() != c.Limits.Body {
+		t.Errorf("what the sample says is not what is in force without it: %+v %+v %+v", c.API, c.Admin, c.Log)
+	}
 	b := c.Brokers[1]
 	if b.Hosting != "shared" || b.Address == "" || len(b.TLSPins) != 1 || b.Certificates[0].File != "certs/broker-tj-lille.pgp" {
 		t.Errorf("broker %+v", b)
@@ -119,6 +123,19 @@ func TestRefused(t *testing.T) {
 		"body limit negative":          {"body", `body = -1`, "limits.body"},
 		"body limit as a text":         {"body", `body = "200 MB"`, "limits.body"},
 		"free space turned off":        {"free_space", `free_space = 0`, "limits.free_space"},
+		"API beyond this machine":      {"listen = \"127.0.0.1:8480\"", `listen = "0.0.0.0:8480"`, "api.listen"},
+		"API on a name":                {"listen = \"127.0.0.1:8480\"", `listen = "localhost:8480"`, "api.listen"},
+		"API without a port":           {"listen = \"127.0.0.1:8480\"", `listen = "127.0.0.1"`, "api.listen"},
+		"certificate without its key":  {"# tls_cert", `tls_cert = "tls/cert.pem"`, "api.tls_cert"},
+		"TLS key outside":              {"# tls_key", `tls_key = "../key.pem"`, "api.tls_key"},
+		"no rate":                      {"rate_per_second", `rate_per_second = 0`, "api.rate_per_second"},
+		"burst as a text":              {"burst", `burst = "many"`, "api.burst"},
+		"upload beyond a pli":          {"max_upload", `max_upload = 200_000_001`, "api.max_upload"},
+		"unknown key of the API":       {"burst", `bursts = 1`, "api.bursts"},
+		"admin beyond this machine":    {"listen = \"127.0.0.1:8481\"", `listen = "192.0.2.1:8481"`, "admin.listen"},
+		"admin everywhere":             {"listen = \"127.0.0.1:8481\"", `listen = "[::]:8481"`, "admin.listen"},
+		"admin off":                    {"listen = \"127.0.0.1:8481\"", `listen = "off"`, "admin.listen"},
+		"log in colours":               {"format", `format = "MARQUE"`, "log.format"},
 		"unknown limit":                {"free_space", `free = 1`, "limits.free"},
 		"limits as a list":             {"[limits]", `[[limits]]`, "limits"},
 		"département as a number":      {"departement = \"59\" ", `departement = 59`, "parties[0].departement"},
@@ -176,6 +193,9 @@ func TestTablesOfAnotherType(t *testing.T) {
 // TestEveryFaultAtOnce: an operator repairs the file in one go.
 func TestEveryFaultAtOnce(t *testing.T) {
 	_, err := parse([]byte("broker = 1\ncolour = 2\n[limits]\nbody = 3\n"))
+	if list := Faults(fmt.Errorf("reading: %w", err)); len(list) != 4 || list[0].Key != "broker" || list[3].Line != 4 {
+		t.Errorf("faults %v", list)
+	}
 	for _, want := range []string{"line 1: broker", "line 2: colour", "line 4: limits.body"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)

@@ -29,6 +29,9 @@ func parse(data []byte) (Config, error) {
 	c.Broker = top.text("broker", true)
 	c.Demonstration = top.flag("demonstration")
 	c.Limits = r.limits(top.table("limits"))
+	c.API = r.api(top.table("api"), c.Limits)
+	c.Admin = r.admin(top.table("admin"))
+	c.Log = r.log(top.table("log"))
 	for _, t := range top.tables("brokers") {
 		c.Brokers = append(c.Brokers, t.broker())
 	}

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
-	"vaguemestre/broker"
 	"vaguemestre/broker/journal"
 	"vaguemestre/cmd/vaguemestre/wiring"
 	"vaguemestre/config"
@@ -35,7 +33,7 @@ func (t *terminal) within(ctx context.Context, dir string, open func(*wiring.Dat
 	if err != nil {
 		return err
 	}
-	n, err := open(d, ctx, wiring.Parts{Carrier: offline{}})
+	n, err := open(d, ctx, wiring.Parts{Carrier: wiring.Unreached{}})
 	if err != nil {
 		return noData(dir, err)
 	}
@@ -83,12 +81,4 @@ func present(dir string) error {
 		}
 	}
 	return nil
-}
-
-// offline is the carrier of a command: it carries nothing.
-type offline struct{}
-
-// Carry implements broker.Carrier.
-func (offline) Carry(context.Context, broker.PartyID, broker.Parcel) error {
-	return fmt.Errorf("%w: this command delivers nothing", broker.ErrTemporary)
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 
 	"vaguemestre/broker"
+	"vaguemestre/broker/directory"
 	"vaguemestre/broker/export"
 	"vaguemestre/broker/journal"
 	"vaguemestre/broker/journal/boltstore"
+	"vaguemestre/cmd/vaguemestre/serving"
 	"vaguemestre/cmd/vaguemestre/wiring"
 	"vaguemestre/config"
 	"vaguemestre/crypto/keyring"
@@ -68,12 +71,26 @@ func codeOf(err error) int {
 		record *boltstore.BadRecordError
 		head   *boltstore.HeadError
 	)
+	if p := (*serving.Problem)(nil); errors.As(err, &p) {
+		return exitOfProblem(p)
+	}
 	switch {
 	case errors.As(err, &usage), isCompletionUsage(err):
 		return exitUsage
-	case errors.As(err, &fault), errors.As(err, &record), errors.As(err, &head), errors.Is(err, errNotVerified):
+	case errors.As(err, &fault), errors.As(err, &record), errors.As(err, &head), errors.Is(err, serving.ErrCheckpoint):
 		return exitUnverified
-	case errors.Is(err, broker.ErrTemporary), errors.Is(err, journal.ErrInUse), errors.Is(err, journal.ErrNoSpace), errors.Is(err, journal.ErrFailed):
+	case errors.Is(err, broker.ErrTemporary), errors.Is(err, journal.ErrInUse), errors.Is(err, journal.ErrNoSpace), errors.Is(err, journal.ErrFailed), errors.Is(err, serving.ErrAnswered):
+		return exitTemporary
+	}
+	return exitFailure
+}
+
+// exitOfProblem is the exit code of what a broker answered.
+func exitOfProblem(p *serving.Problem) int {
+	switch {
+	case p.Exit != 0:
+		return p.Exit
+	case p.Status == http.StatusServiceUnavailable, p.Status == http.StatusTooManyRequests:
 		return exitTemporary
 	}
 	return exitFailure
@@ -81,9 +98,6 @@ func codeOf(err error) int {
 
 // isCompletionUsage: the command that cobra adds has no error type.
 func isCompletionUsage(err error) bool { return strings.HasPrefix(err.Error(), "unknown command ") }
-
-// errNotVerified is wrapped by what the commands themselves find unverifiable.
-var errNotVerified = errors.New("not verified")
 
 // hints are those of sentinel errors, the first that fits; errors that carry
 // their own come before.
@@ -95,7 +109,7 @@ func hints() []struct {
 		err  error
 		hint string
 	}{
-		{journal.ErrInUse, "another process has this data directory open: stop it, or work on a copy"},
+		{journal.ErrInUse, "another process has this data directory open: wait for it, stop it, or work on a copy"},
 		{journal.ErrNoJournal, "give the data directory of a broker, the one that holds journal.db"},
 		{journal.ErrFormat, "this program is older than the journal, or journal.db is not one"},
 		{journal.ErrNoSpace, "free some space on the disk of the data directory, then repeat"},
@@ -114,6 +128,16 @@ func hints() []struct {
 		{wiring.ErrOther, "do not use this file; ask its owner again, by another way"},
 		{wiring.ErrNotEmpty, "choose a folder that does not exist"},
 		{export.ErrExists, "choose a folder that does not exist"},
+		{serving.ErrExists, "choose a folder that does not exist"},
+		{serving.ErrAnswered, "a broker serves this directory already: stop it first"},
+		{serving.ErrNotSocket, "move DATA/admin.sock away: the broker makes a socket of that name"},
+		{serving.ErrLongPath, "choose a data directory with a shorter path"},
+		{wiring.ErrOccupied, "choose a folder that does not exist, or is empty: a new broker is made over nothing"},
+		{wiring.ErrMade, "it is made: vaguemestre serve --config DATA/vaguemestre.toml"},
+		{wiring.ErrHasKey, "nothing to do; vaguemestre keys list --data DIR shows them"},
+		{wiring.ErrElsewhere, "its keys are made by the broker that is its home; import its certificate here"},
+		{config.ErrOwner, "add the party or broker to vaguemestre.toml first"},
+		{directory.ErrInvalid, "vaguemestre config check --config FILE names each fault with its line; a party without a certificate: vaguemestre keys generate --owner ID --data DIR"},
 		{export.ErrNoBody, "ask the other side for its export"},
 		{export.ErrParty, "give a party of this pli that lives at this broker"},
 		{export.ErrAnchor, "copy the lines that keys sheet prints: PARTY@HOME=FINGERPRINT and BROKER=FINGERPRINT"},

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+	"net/url"
+
 	"github.com/spf13/cobra"
 
 	"vaguemestre/broker"
 	"vaguemestre/broker/export"
+	"vaguemestre/cmd/vaguemestre/serving"
 	"vaguemestre/cmd/vaguemestre/wiring"
 )
 
@@ -33,16 +37,14 @@ func newExportCommand(t *terminal) *cobra.Command {
 		Example: "  vaguemestre export 01981c0e-… --data ./data --out ./preuve",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			return t.withNode(c.Context(), data, func(_ *wiring.Data, n *wiring.Node) error {
-				s, err := export.Write(c.Context(), n.Broker, args[0], out, export.Options{Open: open, As: broker.PartyID(as)})
-				if err != nil {
-					return err
-				}
-				if open && !s.Opened {
-					t.say("Nothing could be opened: the content is erased, or sealed for others.")
-				}
-				return t.printExported(s, out)
-			})
+			s, err := t.export(c.Context(), data, args[0], out, serving.Exporting{Open: open, As: as})
+			if err != nil {
+				return err
+			}
+			if open && !s.Opened {
+				t.say("Nothing could be opened: the content is erased, or sealed for others.")
+			}
+			return t.printExported(s, out)
 		},
 	}
 	dataFlag(c, &data)
@@ -52,6 +54,23 @@ func newExportCommand(t *terminal) *cobra.Command {
 	c.Flags().BoolVar(&open, "open", false, "add everything in clear, in open/; journaled")
 	c.Flags().StringVar(&as, "as", "", "export for one party that lives here; without it, all that the journal holds")
 	return c
+}
+
+// export writes the folder: this process itself where no broker runs, so that
+// nothing is written twice.
+func (t *terminal) export(ctx context.Context, data, id, out string, ask serving.Exporting) (s export.Summary, err error) {
+	if err := serving.Vacant(out); err != nil {
+		return s, err
+	}
+	if b := running(ctx, data); b != nil {
+		err = b.folder(ctx, "/admin/v1/messages/"+url.PathEscape(id)+"/export", ask, out, &s)
+		return s, err
+	}
+	err = t.withNode(ctx, data, func(_ *wiring.Data, n *wiring.Node) error {
+		s, err = export.Write(ctx, n.Broker, id, out, export.Options{Open: ask.Open, As: broker.PartyID(ask.As)})
+		return err
+	})
+	return s, err
 }
 
 func (t *terminal) printExported(s export.Summary, out string) error {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"vaguemestre/broker/journal"
 	"vaguemestre/broker/journal/boltstore"
+	"vaguemestre/cmd/vaguemestre/serving"
 	"vaguemestre/cmd/vaguemestre/wiring"
 )
 
@@ -80,15 +82,16 @@ func (f *journalFlags) verify(ctx context.Context, t *terminal) (boltstore.Repor
 	if err != nil {
 		return boltstore.Report{}, err
 	}
+	if b := running(ctx, f.data); b != nil {
+		t.say("A broker is running: a copy of its journal as of now is verified.")
+		var r boltstore.Report
+		err := b.call(ctx, http.MethodPost, "/admin/v1/journal/verify", serving.Verifying{Heads: heads}, &r)
+		return r, err
+	}
 	var check boltstore.Check
 	switch d, err := wiring.Load(f.data, nil); {
 	case err == nil:
-		check = func(broker string, text, sig []byte) error {
-			if _, _, err := d.Keys.Verify(broker, text, sig); err != nil {
-				return fmt.Errorf("%w: signature of a checkpoint: %w", errNotVerified, err)
-			}
-			return nil
-		}
+		check = serving.CheckBy(d.Keys)
 	case errors.Is(err, fs.ErrNotExist):
 		t.say("No configuration beside this journal: the signatures of checkpoints are not checked.")
 	default:
@@ -104,20 +107,4 @@ func (f *journalFlags) guard(ctx context.Context, t *terminal) error {
 	}
 	_, err := f.verify(ctx, t)
 	return err
-}
-
-// readJournal opens a journal read only, and calls g.
-func (f *journalFlags) readJournal(ctx context.Context, t *terminal, g func(*journal.Journal) error) error {
-	if err := f.guard(ctx, t); err != nil {
-		return err
-	}
-	s, err := boltstore.OpenReadOnly(f.data)
-	if err != nil {
-		return err
-	}
-	j, err := journal.New(s, journal.Options{})
-	if err != nil {
-		return errors.Join(err, s.Close())
-	}
-	return errors.Join(g(j), j.Close(context.WithoutCancel(ctx)))
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vaguemestre/broker/journal/boltstore"
-	"vaguemestre/cmd/vaguemestre/wiring"
+	"vaguemestre/cmd/vaguemestre/serving"
 )
 
 func newJournalBackupCommand(t *terminal) *cobra.Command {
@@ -19,8 +19,12 @@ func newJournalBackupCommand(t *terminal) *cobra.Command {
 			"same passphrase: keep it as carefully.",
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			err := t.withNode(c.Context(), f.data, func(d *wiring.Data, n *wiring.Node) error {
-				return d.Backup(c.Context(), n, out)
+			if err := serving.Vacant(out); err != nil {
+				return err
+			}
+			err := t.ask(c.Context(), f.data, func(b *client) error {
+				var done map[string]any
+				return b.folder(c.Context(), "/admin/v1/journal/backup", nil, out, &done)
 			})
 			if err != nil {
 				return err

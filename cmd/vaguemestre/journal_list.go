@@ -6,22 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vaguemestre/broker"
-	"vaguemestre/broker/journal"
+	"vaguemestre/cmd/vaguemestre/serving"
 )
-
-// leaf is one line of `journal list --json`.
-type leaf struct {
-	N      uint64 `json:"n"`
-	At     string `json:"at"`
-	Type   string `json:"type"`
-	ID     string `json:"id,omitempty"`
-	Digest string `json:"digest,omitempty"`
-}
-
-// listPage is how many leaves are read in one transaction: a long one would
-// make the file grow.
-const listPage = 512
 
 func newJournalListCommand(t *terminal) *cobra.Command {
 	var f journalFlags
@@ -39,22 +25,17 @@ func newJournalListCommand(t *terminal) *cobra.Command {
 			if letters && alarms || (letters || alarms) && c.Flags().Changed("from") {
 				return &usageError{text: "--letters, --alarms and --from are three lists", hint: seeHelp(c)}
 			}
-			return f.readJournal(c.Context(), t, func(j *journal.Journal) error {
+			if err := f.guard(c.Context(), t); err != nil {
+				return err
+			}
+			return t.askJournal(c.Context(), f.data, func(b *client) error {
 				switch {
 				case letters:
-					return t.listLetters(c.Context(), j)
+					return t.listLetters(c.Context(), b)
 				case alarms:
-					return t.listAlarms(j)
+					return t.listAlarms(c.Context(), b)
 				}
-				for size := j.Head().Size; from < size; from += listPage {
-					if err := c.Context().Err(); err != nil {
-						return err
-					}
-					if err := t.listLeaves(j, from, min(from+listPage, size)); err != nil {
-						return err
-					}
-				}
-				return nil
+				return each(c.Context(), b, fmt.Sprintf("/admin/v1/journal/leaves?from=%d", from), t.printLeaf)
 			})
 		},
 	}
@@ -65,33 +46,10 @@ func newJournalListCommand(t *terminal) *cobra.Command {
 	return c
 }
 
-func (t *terminal) listLeaves(j *journal.Journal, from, end uint64) error {
-	var page []leaf
-	err := j.View(func(v journal.View) error {
-		for n := from; n < end; n++ {
-			b, err := v.Leaf(n)
-			if err != nil {
-				return fmt.Errorf("leaf %d: %w", n, err)
-			}
-			l, err := journal.ParseLeaf(b)
-			if err != nil {
-				return fmt.Errorf("leaf %d: %w", n, err)
-			}
-			page = append(page, leaf{N: l.N, At: broker.FormatTime(l.At), Type: l.Type, ID: l.ID, Digest: l.Digest})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+func (t *terminal) printLeaf(l serving.Leaf) error {
+	if t.json {
+		return t.answer(l)
 	}
-	for _, l := range page {
-		if t.json {
-			if err := t.answer(l); err != nil {
-				return err
-			}
-			continue
-		}
-		t.print("%s", strings.TrimRight(fmt.Sprintf("%8d  %s  %-15s  %-36s  %s", l.N, l.At, l.Type, l.ID, l.Digest), " "))
-	}
+	t.print("%s", strings.TrimRight(fmt.Sprintf("%8d  %s  %-15s  %-36s  %s", l.N, l.At, l.Type, l.ID, l.Digest), " "))
 	return nil
 }

@@ -1,34 +1,14 @@
 package main
 
 import (
-	"encoding/hex"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"vaguemestre/broker/journal"
-	"vaguemestre/cmd/vaguemestre/wiring"
+	"vaguemestre/cmd/vaguemestre/serving"
 )
-
-// inclusion has the members of proof.json, and the signed checkpoint that it
-// leads to.
-type inclusion struct {
-	V             int            `json:"v"`
-	Broker        string         `json:"broker"`
-	Origin        string         `json:"origin"`
-	Size          uint64         `json:"size"`
-	Root          string         `json:"root"`
-	Leaves        []includedLeaf `json:"leaves"`
-	Checkpoint    string         `json:"checkpoint"`
-	CheckpointSig string         `json:"checkpoint_signature"`
-}
-
-type includedLeaf struct {
-	Leaf string   `json:"leaf"`
-	N    uint64   `json:"n"`
-	Path []string `json:"path"`
-}
 
 func newJournalProofCommand(t *terminal) *cobra.Command {
 	var f journalFlags
@@ -47,20 +27,12 @@ func newJournalProofCommand(t *terminal) *cobra.Command {
 			if err := f.guard(c.Context(), t); err != nil {
 				return err
 			}
-			return t.withNode(c.Context(), f.data, func(_ *wiring.Data, n *wiring.Node) error {
-				text, sig, err := n.Journal.Checkpoint(c.Context(), n.Journal.Head().Size)
-				if err != nil {
+			return t.ask(c.Context(), f.data, func(b *client) error {
+				var p serving.Proof
+				if err := b.call(c.Context(), http.MethodPost, "/admin/v1/journal/proof", serving.Proving{Leaves: leaves}, &p); err != nil {
 					return err
 				}
-				head, err := journal.ParseCheckpoint(text)
-				if err != nil {
-					return err
-				}
-				in, err := n.Journal.Proof(c.Context(), leaves, head.Size)
-				if err != nil {
-					return err
-				}
-				return t.printProof(head, in, text, sig)
+				return t.printProof(p)
 			})
 		},
 	}
@@ -80,18 +52,7 @@ func numbers(args []string) ([]uint64, error) {
 	return out, nil
 }
 
-func (t *terminal) printProof(head journal.Head, in []journal.Inclusion, text, sig []byte) error {
-	p := inclusion{
-		V: 1, Broker: head.Broker, Origin: head.Origin, Size: head.Size, Root: hex.EncodeToString(head.Root[:]),
-		Checkpoint: string(text), CheckpointSig: string(sig),
-	}
-	for _, i := range in {
-		l := includedLeaf{Leaf: hex.EncodeToString(i.Leaf[:]), N: i.N, Path: []string{}}
-		for _, node := range i.Path {
-			l.Path = append(l.Path, hex.EncodeToString(node[:]))
-		}
-		p.Leaves = append(p.Leaves, l)
-	}
+func (t *terminal) printProof(p serving.Proof) error {
 	if t.json {
 		return t.answer(p)
 	}
@@ -102,7 +63,7 @@ func (t *terminal) printProof(head journal.Head, in []journal.Inclusion, text, s
 		}
 	}
 	t.print("root: %s", p.Root)
-	if _, err := fmt.Fprintf(t.out, "%s%s", text, sig); err != nil {
+	if _, err := fmt.Fprintf(t.out, "%s%s", p.Checkpoint, p.CheckpointSig); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}
 	return nil

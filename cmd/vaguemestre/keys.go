@@ -16,7 +16,7 @@ import (
 
 func newKeysCommand(t *terminal) *cobra.Command {
 	return group("keys", "List, exchange and print certificates and keys",
-		newKeysListCommand(t), newKeysExportCommand(t), newKeysImportCommand(t),
+		newKeysListCommand(t), newKeysGenerateCommand(t), newKeysExportCommand(t), newKeysImportCommand(t),
 		newKeysExportSecretCommand(t), newKeysSheetCommand(t))
 }
 

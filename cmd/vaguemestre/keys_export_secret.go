@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"vaguemestre/cmd/vaguemestre/wiring"
+	"vaguemestre/crypto/keyring"
 )
 
 const (
@@ -30,30 +33,52 @@ func newKeysExportSecretCommand(t *terminal) *cobra.Command {
 		Example: "  vaguemestre keys export-secret ase-59 --data ./data > ase-59.secret.asc",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if b := running(c.Context(), data); b != nil {
+				// A running broker journals the use; the keys do not leave it:
+				// whoever exports them gives the passphrase that locks them.
+				d, err := t.unlocked(data)
+				if err != nil {
+					return err
+				}
+				return t.exportSecret(d.Keys, args[0], func() error {
+					var done map[string]any
+					return b.call(c.Context(), http.MethodPost, "/admin/v1/keys/"+url.PathEscape(args[0])+"/exported", nil, &done)
+				})
+			}
 			return t.withNode(c.Context(), data, func(_ *wiring.Data, n *wiring.Node) error {
-				passphrase, err := t.newPassphrase()
-				if err != nil {
-					return err
-				}
-				block, err := n.Keys.ExportSecret(args[0], passphrase)
-				if err != nil {
-					return err
-				}
-				if err := n.Broker.Note(c.Context(), "", "export_secret "+args[0]); err != nil {
-					return fmt.Errorf("journaling the use: %w", err)
-				}
-				if t.json {
-					return t.answer(map[string]string{"owner": args[0], "secret": string(block)})
-				}
-				if _, err := t.out.Write(block); err != nil {
-					return fmt.Errorf("printing: %w", err)
-				}
-				return nil
+				return t.exportSecret(n.Keys, args[0], func() error {
+					if err := n.Broker.Note(c.Context(), "", "export_secret "+args[0]); err != nil {
+						return fmt.Errorf("journaling the use: %w", err)
+					}
+					return nil
+				})
 			})
 		},
 	}
 	dataFlag(c, &data)
 	return c
+}
+
+// exportSecret prints the private keys of an owner once the use is journaled.
+func (t *terminal) exportSecret(keys *keyring.Ring, owner string, journaled func() error) error {
+	passphrase, err := t.newPassphrase()
+	if err != nil {
+		return err
+	}
+	block, err := keys.ExportSecret(owner, passphrase)
+	if err != nil {
+		return err
+	}
+	if err := journaled(); err != nil {
+		return err
+	}
+	if t.json {
+		return t.answer(map[string]string{"owner": owner, "secret": string(block)})
+	}
+	if _, err := t.out.Write(block); err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
+	return nil
 }
 
 // newPassphrase finds the passphrase of what is exported: in the environment,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -25,7 +24,7 @@ func newKeysImportCommand(t *terminal) *cobra.Command {
 			"input. Compare the fingerprint with the printed sheet: from then on plis are\n" +
 			"sealed to that key.",
 		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			b, err := t.readCert(args[0])
 			if err != nil {
 				return err
@@ -34,12 +33,12 @@ func newKeysImportCommand(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := unaltered(); err != nil {
-				return err
-			}
 			done, err := d.ImportCert(owner, b, strings.ToLower(strings.ReplaceAll(want, " ", "")))
 			if err != nil {
 				return err
+			}
+			if running(c.Context(), data) != nil {
+				t.say("The running broker takes it up when it is started again.")
 			}
 			return t.printImported(done)
 		},
@@ -66,17 +65,6 @@ func (t *terminal) readCert(path string) ([]byte, error) {
 		err = errors.New("the file is too large for a certificate")
 	}
 	return b, err
-}
-
-// unaltered refuses variables that would be written in the configuration as if
-// they came from it.
-func unaltered() error {
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "VAGUEMESTRE_LIMITS_") {
-			return &usageError{text: fmt.Sprintf("%s is set", name), hint: "unset it: the configuration is about to be written again"}
-		}
-	}
-	return nil
 }
 
 func (t *terminal) printImported(done wiring.Imported) error {

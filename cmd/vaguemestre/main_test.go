@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,16 +26,19 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cmds := map[string]func(*testscript.TestScript, bool, []string){
+		"code": code, "story": story, "canary": canary, "alter": alter, "needs": needs, "isjson": isJSON,
+	}
+	maps.Copy(cmds, serveCommands())
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PAPERS", papers)
 			e.Setenv("VAGUEMESTRE_PASSPHRASE", "demonstration")
+			e.Values[heldKey{}] = map[string]*held{}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "story": story, "canary": canary, "alter": alter, "needs": needs, "isjson": isJSON,
-		},
+		Cmds: cmds,
 	})
 }
 

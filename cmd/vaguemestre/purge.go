@@ -1,9 +1,10 @@
 package main
 
 import (
-	"github.com/spf13/cobra"
+	"net/http"
+	"net/url"
 
-	"vaguemestre/cmd/vaguemestre/wiring"
+	"github.com/spf13/cobra"
 )
 
 func newPurgeCommand(t *terminal) *cobra.Command {
@@ -16,12 +17,13 @@ func newPurgeCommand(t *terminal) *cobra.Command {
 			"The other side keeps its copy. This cannot be undone.",
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			return t.withNode(c.Context(), data, func(_ *wiring.Data, n *wiring.Node) error {
-				if err := n.Broker.Purge(c.Context(), args[0]); err != nil {
+			return t.ask(c.Context(), data, func(b *client) error {
+				var done map[string]any
+				if err := b.call(c.Context(), http.MethodPost, "/admin/v1/messages/"+url.PathEscape(args[0])+"/purge", nil, &done); err != nil {
 					return err
 				}
 				if t.json {
-					return t.answer(map[string]any{"id": args[0], "purged": true})
+					return t.answer(done)
 				}
 				t.print("%s: content erased, evidence signed and journaled", args[0])
 				return nil

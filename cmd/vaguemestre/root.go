@@ -49,6 +49,7 @@ func newRootCommand(t *terminal) *cobra.Command {
 	})
 	root.PersistentFlags().BoolVar(&t.json, "json", false, "answer in JSON")
 	root.AddCommand(
+		newInitCommand(t), newServeCommand(t), newConfigCommand(t),
 		newDemoCommand(t), newExportCommand(t), newVerifyCommand(t), newJournalCommand(t),
 		newKeysCommand(t), newPurgeCommand(t), newSchemaCommand(t), newBenchCommand(t),
 	)

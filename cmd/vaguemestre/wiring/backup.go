@@ -23,16 +23,7 @@ var ErrNotEmpty = errors.New("the folder is not empty")
 //
 // A purge meanwhile is signed at once, and its file is erased after the copy:
 // a copy holds what was there when it began.
-func (d *Data) Backup(ctx context.Context, n *Node, out string) (err error) {
-	release := n.Journal.Bodies().Hold()
-	defer func() {
-		if rerr := release(); rerr != nil {
-			err = errors.Join(err, fmt.Errorf("backup: %w", rerr))
-		}
-	}()
-	if _, err := Secret(d.Dir); err != nil {
-		return fmt.Errorf("backup: %w", err) // a copy without it could not be opened
-	}
+func (d *Data) Backup(ctx context.Context, n *Node, out string) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -43,12 +34,34 @@ func (d *Data) Backup(ctx context.Context, n *Node, out string) (err error) {
 	if len(entries) > 0 {
 		return fmt.Errorf("backup: %w", ErrNotEmpty)
 	}
-	err = create(filepath.Join(out, "journal.db"), func(f *os.File) error { return n.Journal.Backup(ctx, f) })
+	return d.BackupTo(ctx, n, func(name string, fill func(io.Writer) error) error {
+		path := filepath.Join(out, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		return create(path, func(f *os.File) error { return fill(f) })
+	})
+}
+
+// BackupTo is Backup for whoever keeps the files elsewhere: put is called for
+// each of them, one after the other, with its path (slash-separated) and what
+// writes it.
+func (d *Data) BackupTo(ctx context.Context, n *Node, put func(name string, fill func(io.Writer) error) error) (err error) {
+	release := n.Journal.Bodies().Hold()
+	defer func() {
+		if rerr := release(); rerr != nil {
+			err = errors.Join(err, fmt.Errorf("backup: %w", rerr))
+		}
+	}()
+	if _, err := Secret(d.Dir); err != nil {
+		return fmt.Errorf("backup: %w", err) // a copy without it could not be opened
+	}
+	err = put("journal.db", func(w io.Writer) error { return n.Journal.Backup(ctx, w) })
 	if err != nil {
 		return fmt.Errorf("backup: journal: %w", err)
 	}
 	for _, name := range []string{"bodies", "keys", "certs", "secret", config.FileName} {
-		if err := copyTree(ctx, d.Dir, out, name); err != nil {
+		if err := copyTree(ctx, d.Dir, name, put); err != nil {
 			return fmt.Errorf("backup: %s: %w", name, err)
 		}
 	}
@@ -56,45 +69,38 @@ func (d *Data) Backup(ctx context.Context, n *Node, out string) (err error) {
 }
 
 // copyTree copies a file or a folder by its name; what does not exist is
-// skipped. Only plain files are taken, under the rights of a secret.
-func copyTree(ctx context.Context, from, to, name string) error {
+// skipped. Only plain files are taken.
+func copyTree(ctx context.Context, from, name string, put func(string, func(io.Writer) error) error) error {
 	root, err := os.OpenRoot(from)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	return fs.WalkDir(root.FS(), name, func(path string, e fs.DirEntry, err error) error {
-		switch target := filepath.Join(to, filepath.FromSlash(path)); {
+		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case e.IsDir():
-			return os.MkdirAll(target, 0o700)
 		case !e.Type().IsRegular():
 			return nil
-		default:
-			return copyFile(root, path, target)
 		}
-	})
-}
-
-func copyFile(root *os.Root, path, target string) error {
-	in, err := root.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		// A temporary body that was finished or dropped meanwhile. What the
-		// journal names and the copy lacks, verifying the copy finds.
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return create(target, func(f *os.File) error {
-		_, err := io.Copy(f, in)
-		return err
+		in, err := root.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			// A temporary body that was finished or dropped meanwhile. What the
+			// journal names and the copy lacks, verifying the copy finds.
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		return put(path, func(w io.Writer) error {
+			_, err := io.Copy(w, in)
+			return err
+		})
 	})
 }
 

@@ -60,10 +60,8 @@ func (d *Data) ImportCert(owner string, b []byte, want string) (Imported, error)
 		err = ErrOwnKey
 	} else {
 		out.File = "certs/" + owner + "/" + fpr + ".pgp"
-		// A new slice: d.Config must stay as it was read.
-		*list = append([]config.Certificate{{Fingerprint: fpr, File: out.File}}, *list...)
 		if err = replaceIn(d.Dir, out.File, cert.Bytes()); err == nil {
-			err = config.Write(filepath.Join(d.Dir, config.FileName), c)
+			err = config.AddCertificate(filepath.Join(d.Dir, config.FileName), owner, config.Certificate{Fingerprint: fpr, File: out.File})
 		}
 	}
 	if err != nil {

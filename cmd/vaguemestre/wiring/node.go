@@ -58,8 +58,13 @@ type Node struct {
 	Journal *journal.Journal
 	Keys    *keyring.Ring
 	Queue   *queue.Queue
+	Dir     string // the data directory
 	log     *slog.Logger
+	free    func() (uint64, error)
 }
+
+// Free is the number of bytes that the disk still has for the journal.
+func (n *Node) Free() (uint64, error) { return n.free() }
 
 // Open opens the journal of a data directory and wires a broker on it. The
 // journal must exist: see boltstore.Create. ErrSecret when it was written under
@@ -107,7 +112,7 @@ func Open(ctx context.Context, p Parts) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, j.Close(ctx))
 	}
-	return &Node{Broker: b, Journal: j, Keys: p.Keys, log: p.Log, Queue: queue.New(j, queue.Options{Slots: slots, Now: p.Now})}, nil
+	return &Node{Broker: b, Journal: j, Keys: p.Keys, Dir: p.Dir, log: p.Log, free: store.Free, Queue: queue.New(j, queue.Options{Slots: slots, Now: p.Now})}, nil
 }
 
 // slots gives each topic what DESIGN section 3 asks for it.
