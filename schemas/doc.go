@@ -57,11 +57,23 @@
 // is the rule of routing.
 //
 //	signalement    report of a child in danger to the procureur (CASF L226-4 I)
+//	recueil_provisoire
+//	               notice of the ASE to the parquet that it took a child in
+//	               (CASF L223-2): recueil_provisoire in urgency, without the
+//	               agreement of the legal representative (five days), or
+//	               accueil_72h of a child who left the family home
 //	opp            ordonnance de placement provisoire of the procureur, in
 //	               urgency, where the child was found (C. civ. 375-5 al. 2):
 //	               ordonnance_jointe (application/pdf) or instruction_orale
+//	fin_opp        end of an OPP before the judge rules: mainlevee by the
+//	               procureur, defaut_saisine (no judge seized within eight
+//	               days, C. civ. 375-5 al. 2), defaut_decision (no ruling within
+//	               fifteen days of the reception at the greffe, CPC 1184 al. 3)
 //	requete        requête by which the juge des enfants is seized (C. civ. 375)
 //	decision       decision of the juge des enfants (CPC 1190)
+//	incident       what befell a child confided to the sender (CPC 1199-1)
+//	soit_transmis  slip by which the parquet asks the ASE to evaluate or inquire
+//	               (CASF L226-3)
 //	suites         what the parquet did of a signalement (CASF L226-4 I)
 //	transmission   any further paper of a thread; a correction names the pli
 //
@@ -86,9 +98,12 @@
 //	AEMO           action éducative en milieu ouvert
 //	MJIE           mesure judiciaire d'investigation éducative
 //	DVH            droit de visite et d'hébergement
-//	soit-transmis  slip by which a parquet asks for information or forwards
+//	qualite        in which quality the judge is written to: ministere_public, or
+//	               service_gardien, the service to which a current measure
+//	               (mesure_en_cours) confides the child (C. civ. 375 al. 1)
 //
 // The articles are cited as stored texts gave them (code civil and CASF of
 // 2016, CPC of 2018, corrected by later pages): lawyers re-read them before
-// use.
+// use. No text founds an incident as such, nor the copy that the parquet has of
+// it, nor the form of a soit-transmis: their routes name the nearest one.
 package schemas

@@ -83,22 +83,22 @@ func fields(p *plan, faults []fault, reserve bool) []Field {
 	return all
 }
 
+// piecesOf gives the attached parts; every kind embeds envoi.
 func piecesOf(content any) []Piece {
-	switch c := content.(type) {
-	case *signalement:
-		return c.Pieces
-	case *opp:
-		return c.Pieces
-	case *requete:
-		return c.Pieces
-	case *decision:
-		return c.Pieces
-	case *suites:
-		return c.Pieces
-	case *transmission:
-		return c.Pieces
+	c, ok := content.(interface{ attached() []Piece })
+	if !ok {
+		return nil
 	}
-	return nil
+	return c.attached()
+}
+
+// transmitsOrder tells whether the pli transmits an order of a magistrate, for
+// which it does not stand. An OPP that ends because time ran has none.
+func (d *Document) transmitsOrder() bool {
+	if f, ok := d.content.(*finOPP); ok {
+		return f.Cause == mainlevee
+	}
+	return d.plan.kind == OPP || d.plan.kind == Decision
 }
 
 // Kind is the kind that the document was parsed as.
@@ -115,9 +115,9 @@ func (d *Document) Reserves() []Field { return slices.Clone(d.reserves()) }
 func (d *Document) Pieces() []Piece { return slices.Clone(piecesOf(d.content)) }
 
 // Urgency is the urgency that the kind and the content call for: U0 for an
-// OPP, for a requête that follows one, and for a decision that places a child
-// or sends the child home; otherwise the default of the kind. The sender may
-// choose another.
+// OPP and its end, for a requête that follows one, for a decision that places a
+// child or sends the child home, for a recueil, and for an incident of violence
+// or death; otherwise the default of the kind. The sender may choose another.
 func (d *Document) Urgency() string {
 	switch c := d.content.(type) {
 	case *requete:
@@ -126,6 +126,10 @@ func (d *Document) Urgency() string {
 		}
 	case *decision:
 		if c.Type == "placement" || c.Type == "mainlevee" {
+			return "U0"
+		}
+	case *incident:
+		if c.Type == "violences" || c.Type == "deces" {
 			return "U0"
 		}
 	}

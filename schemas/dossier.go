@@ -121,3 +121,5 @@ type envoi struct {
 	Auteur *auteur `json:"auteur" validate:"required" doc:"Auteur"`
 	Pieces []Piece `json:"pieces,omitempty" validate:"max=30,dive" doc:"Pièces jointes"`
 }
+
+func (e *envoi) attached() []Piece { return e.Pieces }

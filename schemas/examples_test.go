@@ -41,13 +41,27 @@ func examples(t testing.TB, dir string) []example {
 			t.Fatal(err)
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
-		kind := strings.TrimLeft(name, "0123456789-") // papers are numbered
-		if i := strings.IndexAny(kind, "_-"); i > 0 {
-			kind = kind[:i]
-		}
-		all = append(all, example{name, Kind(kind), data})
+		all = append(all, example{name, kindOf(t, name), data})
 	}
 	return all
+}
+
+// kindOf gives the kind that begins the name of an example: the longest, since
+// a kind may begin another.
+func kindOf(t testing.TB, name string) Kind {
+	t.Helper()
+	var found Kind
+	rest := strings.TrimLeft(name, "0123456789-") + "_" // papers are numbered
+	for _, row := range Kinds() {
+		after, ok := strings.CutPrefix(rest, string(row.Kind))
+		if ok && strings.ContainsAny(after[:1], "_-") && len(row.Kind) > len(found) {
+			found = row.Kind
+		}
+	}
+	if found == "" {
+		t.Fatalf("%s: no kind begins its name", name)
+	}
+	return found
 }
 
 func goodOnes(t testing.TB) []example {
@@ -180,12 +194,18 @@ func TestIndependentValidator(t *testing.T) {
 			t.Errorf("%s: %v", e.name, err)
 		}
 	}
-	seen := map[string]int{}
+	seen, perKind := map[string]int{}, map[Kind]int{}
 	for _, e := range examples(t, "testdata/bad") {
-		level := strings.Split(e.name, "_")[1]
+		level, _, _ := strings.Cut(strings.TrimPrefix(e.name, string(e.kind)+"_"), "_")
 		seen[level]++
+		perKind[e.kind]++
 		if refused := validate(e) != nil; refused != (level == "structure") {
 			t.Errorf("%s: refused %v by the independent validator", e.name, refused)
+		}
+	}
+	for _, row := range Kinds() {
+		if perKind[row.Kind] == 0 {
+			t.Errorf("%s: no bad example", row.Kind)
 		}
 	}
 	if seen["structure"] == 0 || seen["regle"] == 0 || len(seen) != 2 {
@@ -268,13 +288,27 @@ func TestReserves(t *testing.T) {
 		{"opp_instruction_orale", []string{}},
 		{"decision_placement_provisoire", []string{}},
 		{"requete_apres_opp", []string{}},
+		{"requete_service_gardien", []string{}},
+		{"recueil_provisoire_cinq_jours", []string{}},
+		{"recueil_provisoire_72h", []string{}},
+		{"recueil_provisoire_nuit", []string{
+			"lieu_trouve souhaite", "motif_urgence souhaite", "appel_permanence souhaite", "auteur.fonction souhaite", "signataire souhaite",
+		}},
+		{"incident_fugue", []string{}},
+		{"incident_violences_service", []string{}},
+		{"soit_transmis_evaluation", []string{}},
+		{"soit_transmis_tiers", []string{}},
+		{"fin_opp_mainlevee_jointe", []string{}},
+		{"fin_opp_mainlevee_orale", []string{}},
+		{"fin_opp_defaut_saisine", []string{}},
+		{"fin_opp_defaut_decision", []string{}},
 	}
 	for _, tt := range tests {
 		data, err := os.ReadFile("testdata/good/" + tt.file + ".json")
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := mustParse(t, Kind(strings.Split(tt.file, "_")[0]), data)
+		d := mustParse(t, kindOf(t, tt.file), data)
 		if got := codes(d.Reserves()); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: réserves %v, want %v", tt.file, got, tt.want)
 		}
@@ -296,6 +330,28 @@ func TestReserveRules(t *testing.T) {
 		{"decision_placement_provisoire", `"fin": "2027-06-02"`, `"fin": "2027-06-04"`, "fin duree"},
 		{"decision_placement_provisoire", `"fin": "2027-06-02",`, ``, "fin souhaite"},
 		{"transmission_complement", `"complete"`, `"corrige": "01890a5d-ac96-774b-bcce-b302099a8057", "complete"`, "complete contradiction"},
+		{"requete_service_gardien", `"qualite": "service_gardien",`, ``, "qualite souhaite"},
+		{"requete_service_gardien", `"mesure_demandee": "autre"`, `"mesure_demandee": "maintien_placement"`, ""},
+		{"recueil_provisoire_nuit", `"regime": "recueil_provisoire"`, `"regime": "accueil_72h"`, ""},
+		{"requete_apres_opp", `"mesure_demandee"`, `"qualite": "service_gardien", "mesure_en_cours": {"nature": "opp", "date": "2026-11-20"}, "mesure_demandee"`, "opp contradiction"},
+		{"recueil_provisoire_cinq_jours", `"accord": "impossible"`, `"accord": "refuse"`, "saisine_demandee souhaite"},
+		{"recueil_provisoire_72h", `"date_heure": "2026-11-21T00:20:00+01:00",`, ``, "parents_informes souhaite"},
+		{"recueil_provisoire_72h", `"parents_informes": {`, `"parents_informes": {"motif_absence": "Pas de réponse",`, "parents_informes contradiction"},
+		{"recueil_provisoire_72h", `"appel_permanence": "2026-11-21T00:35:00+01:00",`, ``, "appel_permanence souhaite"},
+		{"incident_fugue", `"date": "2026-12-03"`, `"date": "2027-01-17"`, "date_heure contradiction"},
+		{"incident_fugue", `"fin": "2027-06-02"`, `"fin": "2027-01-15"`, "mesure_en_cours.fin contradiction"},
+		{"incident_fugue", `"dernier_lieu"`, `"ecole"`, "dernier_lieu souhaite"},
+		{"incident_fugue", `"police_avisee": {`, `"police_avisee": {"motif_absence": "Retour annoncé",`, "police_avisee contradiction"},
+		{"incident_violences_service", `"date_heure": "2027-02-04T18:05:00+01:00",`, ``, "police_avisee souhaite"},
+		{"soit_transmis_evaluation", `"reponse_attendue_avant": "2026-12-18"`, `"reponse_attendue_avant": "2026-11-18"`, "reponse_attendue_avant dates_inversees"},
+		{"soit_transmis_evaluation", `"reponse_attendue_avant": "2026-12-18",`, ``, "reponse_attendue_avant souhaite"},
+		{"fin_opp_defaut_saisine", `"date_heure": "2026-11-29T09:00:00+01:00"`, `"date_heure": "2026-11-28T23:00:00+01:00"`, "cause contradiction"},
+		{"fin_opp_defaut_saisine", `"cause"`, `"mode": "ordonnance_jointe", "cause"`, "mode contradiction"},
+		{"fin_opp_defaut_decision", `"requete_recue_le": "2026-11-23"`, `"requete_recue_le": "2026-11-24"`, "cause contradiction"},
+		{"fin_opp_defaut_decision", `"requete_recue_le": "2026-11-23"`, `"requete_recue_le": "2026-11-19"`, "requete_recue_le dates_inversees"},
+		{"fin_opp_defaut_decision", `"demande_de": "La mère",`, ``, "demande_de souhaite"},
+		{"fin_opp_mainlevee_orale", `2026-11-23T12:00:00+01:00`, `2026-11-22T12:00:00+01:00`, "ecrit_attendu_avant dates_inversees"},
+		{"fin_opp_mainlevee_jointe", `"motif"`, `"recueillie_par": {"nom": "MODÈLE", "fonction": "éducatrice"}, "motif"`, "mode contradiction"},
 		{"suites_classement", `"references"`, `"texte": "Voir ci-dessus", "ecole": {"commune": "Ville-Exemple"}, "references"`, ""},
 	}
 	for _, tt := range tests {
@@ -307,7 +363,7 @@ func TestReserveRules(t *testing.T) {
 		if changed == string(data) {
 			t.Fatalf("%s: %s is not there", tt.file, tt.old)
 		}
-		kind := Kind(strings.Split(tt.file, "_")[0])
+		kind := kindOf(t, tt.file)
 		before := codes(mustParse(t, kind, data).Reserves())
 		after := codes(mustParse(t, kind, []byte(changed)).Reserves())
 		added := slices.DeleteFunc(after, func(c string) bool { return slices.Contains(before, c) })
@@ -320,6 +376,8 @@ func TestReserveRules(t *testing.T) {
 func TestUrgency(t *testing.T) {
 	want := map[string]string{
 		"01-signalement": "U1", "02-opp": "U0", "03-requete": "U0", "04-decision": "U0", "05-suites": "U2",
+		"recueil_provisoire_cinq_jours": "U0", "fin_opp_defaut_saisine": "U0", "soit_transmis_evaluation": "U2",
+		"incident_fugue": "U1", "incident_violences_service": "U0",
 		"requete_service_gardien": "U1", "decision_mainlevee": "U0", "decision_aemo_sans_date_de_fin": "U1",
 	}
 	for _, e := range goodOnes(t) {

@@ -81,9 +81,13 @@ func checkText(t *testing.T, text []byte) {
 	}
 }
 
-func FuzzParseSignalement(f *testing.F)  { fuzzKind(f, Signalement) }
-func FuzzParseOPP(f *testing.F)          { fuzzKind(f, OPP) }
-func FuzzParseRequete(f *testing.F)      { fuzzKind(f, Requete) }
-func FuzzParseDecision(f *testing.F)     { fuzzKind(f, Decision) }
-func FuzzParseSuites(f *testing.F)       { fuzzKind(f, Suites) }
-func FuzzParseTransmission(f *testing.F) { fuzzKind(f, Transmission) }
+func FuzzParseSignalement(f *testing.F)       { fuzzKind(f, Signalement) }
+func FuzzParseRecueilProvisoire(f *testing.F) { fuzzKind(f, RecueilProvisoire) }
+func FuzzParseOPP(f *testing.F)               { fuzzKind(f, OPP) }
+func FuzzParseFinOPP(f *testing.F)            { fuzzKind(f, FinOPP) }
+func FuzzParseRequete(f *testing.F)           { fuzzKind(f, Requete) }
+func FuzzParseDecision(f *testing.F)          { fuzzKind(f, Decision) }
+func FuzzParseIncident(f *testing.F)          { fuzzKind(f, Incident) }
+func FuzzParseSoitTransmis(f *testing.F)      { fuzzKind(f, SoitTransmis) }
+func FuzzParseSuites(f *testing.F)            { fuzzKind(f, Suites) }
+func FuzzParseTransmission(f *testing.F)      { fuzzKind(f, Transmission) }

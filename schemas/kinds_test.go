@@ -20,7 +20,7 @@ var article = regexp.MustCompile(`^(CASF L|C\. civ\. |CPC |CPP |CGCT L)[0-9]+(-[
 
 func TestTableOfKinds(t *testing.T) {
 	rows := Kinds()
-	if len(rows) != 6 {
+	if len(rows) != 10 {
 		t.Fatalf("%d kinds", len(rows))
 	}
 	for _, r := range rows {
@@ -67,6 +67,19 @@ func TestAllowed(t *testing.T) {
 		{OPP, RoleParquet, RoleJuge, false, true},
 		{OPP, RoleJuge, RoleASE, false, false},
 		{OPP, RoleASE, RoleParquet, false, false},
+		{RecueilProvisoire, RoleASE, RoleParquet, true, true},
+		{RecueilProvisoire, RoleASE, RoleJuge, false, false},
+		{RecueilProvisoire, RoleService, RoleParquet, false, false},
+		{FinOPP, RoleParquet, RoleASE, true, true},
+		{FinOPP, RoleParquet, RoleJuge, false, true},
+		{FinOPP, RoleJuge, RoleASE, false, false},
+		{Incident, RoleASE, RoleJuge, true, true},
+		{Incident, RoleService, RoleJuge, true, true},
+		{Incident, RoleASE, RoleParquet, true, true},
+		{Incident, RoleParquet, RoleJuge, false, false},
+		{SoitTransmis, RoleParquet, RoleASE, true, true},
+		{SoitTransmis, RoleParquet, RoleParquet, false, false},
+		{SoitTransmis, RoleASE, RoleParquet, false, false},
 		{Requete, RoleParquet, RoleJuge, true, true},
 		{Requete, RoleParquet, RoleASE, false, true},
 		{Decision, RoleJuge, RoleASE, true, true},
@@ -104,14 +117,28 @@ func TestHints(t *testing.T) {
 			}
 		}
 	}
-	if h := Hint(Signalement, RoleASE, RoleJuge); !strings.Contains(h, "L226-4") || !strings.Contains(h, "procureur") {
-		t.Error(h)
+	for _, from := range []Role{RoleASE, RoleService} {
+		h := Hint(Signalement, from, RoleJuge)
+		for _, said := range []string{"L226-4", "procureur", "requete", "incident", "qualite: " + serviceGardien, "mesure_en_cours", "parquet en copie"} {
+			if !strings.Contains(h, said) {
+				t.Errorf("signalement %s→juge: the advice does not say %q: %s", from, said, h)
+			}
+		}
+	}
+	// Both ways that it names are open, with the copy.
+	for _, k := range []Kind{Requete, Incident} {
+		_, judge := Allowed(k, RoleASE, RoleJuge, false)
+		if _, informed := Allowed(k, RoleASE, RoleParquet, true); !judge || !informed {
+			t.Errorf("%s: the advised way is closed", k)
+		}
 	}
 	if h := Hint(OPP, RoleJuge, RoleASE); !strings.Contains(h, "décision") {
 		t.Error(h)
 	}
-	if Hint("lettre", RoleASE, RoleJuge) == "" {
-		t.Error("no hint for an unknown kind")
+	for _, r := range Kinds() {
+		if h := Hint("lettre", RoleASE, RoleJuge); !strings.Contains(h, " "+string(r.Kind)) {
+			t.Errorf("an unknown kind is not told of %s", r.Kind)
+		}
 	}
 }
 

@@ -4,8 +4,13 @@ package schemas
 // eight days of it (375-5 al. 2). The fifteen days of the judge run from its
 // reception at the greffe (CPC 1184 al. 3), which the greffe's act records,
 // not this document.
+//
+// Besides the procureur, the service to which the child is already confided may
+// seize the judge (375 al. 1): it says so, with the current measure.
 type requete struct {
 	dossier
+	Qualite         string           `json:"qualite,omitempty" validate:"omitempty,oneof=ministere_public service_gardien" doc:"Qualité du demandeur" article:"C. civ. 375 al. 1"`
+	MesureEnCours   *mesure          `json:"mesure_en_cours,omitempty" doc:"Mesure en cours" article:"C. civ. 375 al. 1"`
 	MesureDemandee  string           `json:"mesure_demandee" validate:"required,oneof=assistance_educative placement maintien_placement aemo mjie mainlevee interdiction_sortie autre" doc:"Mesure demandée" article:"C. civ. 375 al. 1"`
 	MesurePrecision string           `json:"mesure_precision,omitempty" validate:"omitempty,nonblanc,max=2000" doc:"Précision sur la mesure"`
 	OPP             *ordonnanceVisee `json:"opp,omitempty" doc:"OPP à l'origine de la saisine" article:"C. civ. 375-5 al. 2"`

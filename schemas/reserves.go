@@ -13,6 +13,7 @@ import (
 var betweenReserves = [...]between{
 	rule(enfantReserves), rule(signalementReserves), rule(oppReserves), rule(requeteReserves),
 	rule(decisionReserves), rule(suitesReserves), rule(transmissionReserves),
+	rule(recueilReserves), rule(incidentReserves), rule(soitTransmisReserves), rule(finOPPReserves),
 }
 
 // enfantReserves: the birth date, or what stands for it.
@@ -43,11 +44,11 @@ func signalementReserves(s *signalement, report reporter) {
 	if !s.ParentsInconnus {
 		// CASF L226-5 al. 3: the parents are told in writing, unless that is
 		// contrary to the interest of the child; then the reason is given.
-		if p := s.ParentsAvises; p == nil || p.Date == "" && p.MotifAbsence == "" {
-			report("parents_avises", codeSouhaite)
-		} else if p.Date != "" && p.MotifAbsence != "" {
-			report("parents_avises", codeContradiction)
+		told := parentsAvises{}
+		if s.ParentsAvises != nil {
+			told = *s.ParentsAvises
 		}
+		either("parents_avises", told.Date, told.MotifAbsence, report)
 		if s.PositionParents == "" {
 			report("position_parents", codeSouhaite)
 		}
@@ -67,6 +68,37 @@ func signalementReserves(s *signalement, report reporter) {
 	// CGCT L3221-3: who signs for the president shows the delegation.
 	if s.Signataire != nil && s.Signataire.Delegation == "" {
 		report("signataire.delegation", codeSouhaite)
+	}
+}
+
+// either: one of two answers is wanted, and not both.
+func either(path, one, other string, report reporter) {
+	switch {
+	case one == "" && other == "":
+		report(path, codeSouhaite)
+	case one != "" && other != "":
+		report(path, codeContradiction)
+	}
+}
+
+// avisReserves: someone was told, or the reason why not is given.
+func avisReserves(path string, a *avis, report reporter) {
+	if a == nil {
+		a = &avis{}
+	}
+	either(path, a.DateHeure, a.MotifAbsence, report)
+}
+
+// recueilReserves: CASF L223-2. When the agreement is refused, the service
+// seizes the judicial authority (al. 3); the parents of a child who left home
+// are told without delay (al. 5).
+func recueilReserves(r *recueil, report reporter) {
+	parentsReserves(&r.dossier, report)
+	if r.Accord == "refuse" && !r.SaisineDemandee {
+		report("saisine_demandee", codeSouhaite)
+	}
+	if r.Regime == accueil72h && !r.ParentsInconnus {
+		avisReserves("parents_informes", r.ParentsInformes, report)
 	}
 }
 
@@ -92,13 +124,57 @@ func actionsReserves(s *signalement, report reporter) {
 // oppReserves: an order is either attached or oral, not both; an order in
 // writing that is due before the oral one cannot be.
 func oppReserves(o *opp, report reporter) {
-	if o.Mode == ordonnanceJointe && o.RecueilliePar != nil ||
-		o.Mode == instructionOrale && hasPiece(o.Pieces, "ordonnance", "") {
+	ordonnance{o.Mode, o.RecueilliePar, o.EcritAttenduAvant, o.Pieces}.reserves(o.DateHeure, report)
+}
+
+func (o ordonnance) reserves(given string, report reporter) {
+	if o.mode == ordonnanceJointe && o.recueilliePar != nil ||
+		o.mode == instructionOrale && hasPiece(o.pieces, "ordonnance", "") {
 		report("mode", codeContradiction)
 	}
-	if before(o.EcritAttenduAvant, o.DateHeure) {
+	if before(o.ecrit, given) {
 		report("ecrit_attendu_avant", codeDates)
 	}
+}
+
+// finOPPReserves: the delay that the document invokes has run, in calendar days
+// and whatever the calendar adds (C. civ. 375-5 al. 2, CPC 1184 al. 3); after
+// it, the child is returned to those who ask (CPC 1184 al. 3).
+func finOPPReserves(f *finOPP, report reporter) {
+	given := f.OPP.DateHeure
+	switch f.Cause {
+	case mainlevee:
+		ordonnance{f.Mode, f.RecueilliePar, f.EcritAttenduAvant, f.Pieces}.reserves(f.DateHeure, report)
+		return
+	case defautSaisine:
+		if within(f.DateHeure, given, 8) {
+			report("cause", codeContradiction)
+		}
+	case defautDecision:
+		if within(f.DateHeure, f.Saisine, 15) {
+			report("cause", codeContradiction)
+		}
+		if f.Saisine < dayOf(given) {
+			report("requete_recue_le", codeDates)
+		}
+		if f.DemandeDe == "" {
+			report("demande_de", codeSouhaite)
+		}
+	}
+	if f.Mode != "" {
+		report("mode", codeContradiction)
+	}
+}
+
+// dayOf gives the local day of an hour; of a day, itself.
+func dayOf(s string) string { return s[:min(len(s), len(time.DateOnly))] }
+
+// within tells whether an hour comes before the end of so many days, counted
+// from a day or an hour whose own day does not count (CPC 641 al. 1). Days are
+// local.
+func within(hour, from string, days int) bool {
+	start, err := time.Parse(time.DateOnly, dayOf(from))
+	return err == nil && dayOf(hour) <= start.AddDate(0, 0, days).Format(time.DateOnly)
 }
 
 // before compares two hours, which may have different offsets.
@@ -114,8 +190,41 @@ func requeteReserves(r *requete, report reporter) {
 	if r.OPP != nil && !hasPiece(r.Pieces, "ordonnance", "") {
 		report("pieces", codeSouhaite)
 	}
-	if r.MesureDemandee == "maintien_placement" && r.OPP == nil {
+	if r.MesureDemandee == "maintien_placement" && r.OPP == nil && r.Qualite != serviceGardien {
 		report("opp", codeSouhaite)
+	}
+	// C. civ. 375 al. 1. Only the procureur follows an OPP (375-5 al. 2).
+	switch {
+	case r.Qualite == "" && r.OPP == nil:
+		report("qualite", codeSouhaite)
+	case r.Qualite == serviceGardien && r.OPP != nil:
+		report("opp", codeContradiction)
+	}
+}
+
+// incidentReserves: C. civ. 375 and 375-3, the incident falls within the
+// measure. In practice the police is told of a child who ran away, of violence
+// and of death.
+func incidentReserves(i *incident, report reporter) {
+	parentsReserves(&i.dossier, report)
+	if day := dayOf(i.DateHeure); day < i.MesureEnCours.Date {
+		report("date_heure", codeContradiction)
+	} else if fin := i.MesureEnCours.Fin; fin != "" && fin < day {
+		report("mesure_en_cours.fin", codeContradiction)
+	}
+	if i.Type == "fugue" && i.DernierLieu == nil {
+		report("dernier_lieu", codeSouhaite)
+	}
+	if i.Type == "fugue" || i.Type == "violences" || i.Type == "deces" {
+		avisReserves("police_avisee", i.PoliceAvisee, report)
+	}
+}
+
+// soitTransmisReserves: a delay that is already over is no delay.
+func soitTransmisReserves(s *soitTransmis, report reporter) {
+	designe(&s.dossier, report)
+	if s.Avant != "" && s.Avant < s.Date {
+		report("reponse_attendue_avant", codeDates)
 	}
 }
 

@@ -30,6 +30,8 @@ var betweenErreurs = [...]between{
 	rule(enfantDesigne), rule(lieuRenseigne), rule(institutionDesignee),
 	rule(signalementErreurs), rule(oppErreurs), rule(requeteErreurs),
 	rule(decisionErreurs), rule(suiteErreurs), rule(transmissionErreurs),
+	rule(recueilErreurs), rule(mesureErreurs), rule(incidentErreurs),
+	rule(soitTransmisErreurs), rule(finOPPErreurs),
 }
 
 // enfantDesigne: a child is named, or declared unidentified with what lets
@@ -95,24 +97,64 @@ func signalementErreurs(s *signalement, report reporter) {
 	}
 }
 
-// oppErreurs: C. civ. 375-5 al. 2. The signed order, or the four things that
-// make an oral instruction certain: who, when, to whom, and by when in writing
-// (who and when are required in both modes).
+// oppErreurs: C. civ. 375-5 al. 2.
 func oppErreurs(o *opp, report reporter) {
 	unEnfant(&o.dossier, report)
-	switch o.Mode {
+	ordonnance{o.Mode, o.RecueilliePar, o.EcritAttenduAvant, o.Pieces}.erreurs(report)
+}
+
+// ordonnance is how an order of the procureur reaches its addressee.
+type ordonnance struct {
+	mode          string
+	recueilliePar *personne
+	ecrit         string // by when in writing
+	pieces        []Piece
+}
+
+// erreurs wants the signed order, or the four things that make an oral
+// instruction certain: who, when, to whom, and by when in writing (the kind
+// requires who and when in both modes).
+func (o ordonnance) erreurs(report reporter) {
+	switch o.mode {
 	case ordonnanceJointe:
-		if !hasPiece(o.Pieces, "ordonnance", typePDF) {
+		if !hasPiece(o.pieces, "ordonnance", typePDF) {
 			report("pieces", codePieceRequise)
 		}
 	case instructionOrale:
-		if o.RecueilliePar == nil {
+		if o.recueilliePar == nil {
 			report("recueillie_par", codeObligatoire)
 		}
-		if o.EcritAttenduAvant == "" {
+		if o.ecrit == "" {
 			report("ecrit_attendu_avant", codeObligatoire)
 		}
 	}
+}
+
+// finOPPErreurs: C. civ. 375-5 al. 2. The procureur lifts the order while no
+// judge is seized, in the forms of the order itself; CPC 1184 al. 3 counts
+// from the reception at the greffe.
+func finOPPErreurs(f *finOPP, report reporter) {
+	unEnfant(&f.dossier, report)
+	if f.OPP != nil && before(f.DateHeure, f.OPP.DateHeure) {
+		report("date_heure", codeDates)
+	}
+	if f.Cause == defautDecision {
+		if f.Saisine == "" {
+			report("requete_recue_le", codeObligatoire)
+		}
+	} else if f.Saisine != "" {
+		report("requete_recue_le", codeContradiction)
+	}
+	if f.Cause != mainlevee {
+		return
+	}
+	if f.Mode == "" {
+		report("mode", codeObligatoire)
+	}
+	if f.Magistrat == nil {
+		report("magistrat", codeObligatoire)
+	}
+	ordonnance{f.Mode, f.RecueilliePar, f.EcritAttenduAvant, f.Pieces}.erreurs(report)
 }
 
 // requeteErreurs: a requête is reasoned (C. civ. 375 al. 1), in the document
@@ -124,6 +166,43 @@ func requeteErreurs(r *requete, report reporter) {
 	}
 	if r.MesureDemandee == "autre" && r.MesurePrecision == "" {
 		report("mesure_precision", codeObligatoire)
+	}
+	// C. civ. 375 al. 1: the service seizes the judge because of the measure
+	// that confides the child to it.
+	if r.Qualite == serviceGardien && r.MesureEnCours == nil {
+		report("mesure_en_cours", codeObligatoire)
+	}
+}
+
+// mesureErreurs: C. civ. 375, a measure has its length.
+func mesureErreurs(m *mesure, report reporter) {
+	if m.Fin != "" && m.Fin < m.Date { // ISO dates sort as text
+		report("fin", codeDates)
+	}
+}
+
+// incidentErreurs: CPC 1199-1. "autre" says nothing without a precision.
+func incidentErreurs(i *incident, report reporter) {
+	unEnfant(&i.dossier, report)
+	if i.Type == "autre" && i.TypePrecision == "" {
+		report("type_precision", codeObligatoire)
+	}
+}
+
+// recueilErreurs: CASF L223-2 al. 2 and 3, the agreement could not be had, or
+// was refused; the judicial authority does not do the same of both.
+func recueilErreurs(r *recueil, report reporter) {
+	unEnfant(&r.dossier, report)
+	if r.Regime == recueilProvisoire && r.Accord == "" {
+		report("accord", codeObligatoire)
+	}
+}
+
+// soitTransmisErreurs: CASF L226-3, someone is evaluated. The parquet may know
+// no more than the paper that it forwards.
+func soitTransmisErreurs(s *soitTransmis, report reporter) {
+	if s.References == nil && len(s.Pieces) == 0 {
+		unEnfant(&s.dossier, report)
 	}
 }
 

@@ -57,12 +57,16 @@ type plan struct {
 // plans is compiled at the first use and never changes.
 var plans = sync.OnceValue(func() map[Kind]*plan {
 	types := map[Kind]reflect.Type{
-		Signalement:  reflect.TypeFor[signalement](),
-		OPP:          reflect.TypeFor[opp](),
-		Requete:      reflect.TypeFor[requete](),
-		Decision:     reflect.TypeFor[decision](),
-		Suites:       reflect.TypeFor[suites](),
-		Transmission: reflect.TypeFor[transmission](),
+		Signalement:       reflect.TypeFor[signalement](),
+		RecueilProvisoire: reflect.TypeFor[recueil](),
+		OPP:               reflect.TypeFor[opp](),
+		FinOPP:            reflect.TypeFor[finOPP](),
+		Requete:           reflect.TypeFor[requete](),
+		Decision:          reflect.TypeFor[decision](),
+		Incident:          reflect.TypeFor[incident](),
+		SoitTransmis:      reflect.TypeFor[soitTransmis](),
+		Suites:            reflect.TypeFor[suites](),
+		Transmission:      reflect.TypeFor[transmission](),
 	}
 	all := make(map[Kind]*plan, len(types))
 	for i := range table {

@@ -37,7 +37,7 @@ func TestTextNoticeAndOrder(t *testing.T) {
 	const transmits = "\nCe pli transmet l'ordonnance ; il n'en tient pas lieu.\n"
 	for _, e := range goodOnes(t) {
 		d := mustParse(t, e.kind, e.data)
-		want := e.kind == OPP || e.kind == Decision
+		want := e.kind == OPP || e.kind == Decision || strings.HasPrefix(e.name, "fin_opp_mainlevee")
 		if got := strings.Contains(string(d.Text("")), transmits); got != want {
 			t.Errorf("%s: says that the pli transmits: %v", e.name, got)
 		}

@@ -42,7 +42,7 @@ var words = map[string]string{
 	"assistance_educative": "ouverture d'une procédure d'assistance éducative",
 	"placement":            "placement", "maintien_placement": "maintien du placement",
 	"aemo": "AEMO", "aemo_renforcee": "AEMO renforcée ou intensifiée", "mjie": "MJIE",
-	"mainlevee": "mainlevée", "interdiction_sortie": "interdiction de sortie du territoire",
+	mainlevee: "mainlevée", "interdiction_sortie": "interdiction de sortie du territoire",
 	"maintien": "maintien de la mesure", "modification": "modification de la mesure",
 	"renouvellement": "renouvellement de la mesure", "dvh": "droit de visite et d'hébergement",
 	"non_lieu": "non-lieu à assistance éducative", "autorite_parentale": "acte d'autorité parentale",
@@ -51,6 +51,20 @@ var words = map[string]string{
 	"demeure_gardien": "lieu où demeure la personne ou le service à qui l'enfant est confié",
 	"demeure_enfant":  "lieu où demeure l'enfant",
 	"lieu_trouve":     "lieu où l'enfant a été trouvé (urgence)",
+	// regime of a recueil, and the agreement of the legal representative (CASF L223-2)
+	recueilProvisoire: "recueil provisoire en urgence (cinq jours)",
+	accueil72h:        "accueil d'un mineur ayant abandonné le domicile familial (soixante-douze heures)",
+	"impossible":      "impossible à recueillir", "refuse": "refusé",
+	// quality of who writes to the judge (C. civ. 375 al. 1)
+	"ministere_public": "ministère public", serviceGardien: "service à qui l'enfant est confié",
+	// type of an incident
+	"fugue": "fugue", "retour": "retour après une fugue", "accident": "accident",
+	"hospitalisation": "hospitalisation", "violences": "violences", "deces": "décès",
+	// demande of a soit-transmis
+	"enquete_sociale": "enquête sociale", "renseignements": "renseignements",
+	// cause of the end of an OPP
+	defautSaisine:  "le juge des enfants n'a pas été saisi dans les huit jours",
+	defautDecision: "le juge des enfants n'a pas statué dans les quinze jours de sa saisine",
 	// nature of a decision
 	"provisoire": "provisoire", "fond": "au fond",
 	// suite

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"vaguemestre/broker"
 	"vaguemestre/broker/internal/sabotage"
 	"vaguemestre/schemas"
 )
@@ -128,10 +129,41 @@ func goodDocuments(t *testing.T, n *nursery) []planted {
 	var out []planted
 	for _, path := range examples(t, "good") {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
-		kind, _, _ := strings.Cut(name, "_")
-		out = append(out, n.fill(t, name, schemas.Kind(kind), readFile(t, path)))
+		out = append(out, n.fill(t, name, kindOf(t, name), readFile(t, path)))
 	}
 	return out
+}
+
+// kindOf gives the kind that begins the name of an example.
+func kindOf(t *testing.T, name string) schemas.Kind {
+	t.Helper()
+	for _, row := range schemas.Kinds() {
+		if strings.HasPrefix(name, string(row.Kind)+"_") {
+			return row.Kind
+		}
+	}
+	t.Fatalf("%s: no kind begins its name", name)
+	return ""
+}
+
+// address is a lawful direction for a kind: from the sender of its first row of
+// the policy, to and with a copy to all whom that sender may address so.
+func address(k schemas.Kind) (from broker.PartyID, to, cc []broker.PartyID) {
+	people := map[schemas.Role]broker.PartyID{schemas.RoleASE: ase, schemas.RoleParquet: parquet, schemas.RoleJuge: juge}
+	row, _ := schemas.Lookup(k)
+	for i, r := range row.Routes {
+		if i == 0 {
+			from = people[r.From]
+		}
+		switch p, here := people[r.To]; {
+		case !here || people[r.From] != from || p == from:
+		case r.Copy:
+			cc = append(cc, p)
+		default:
+			to = append(to, p)
+		}
+	}
+	return from, to, cc
 }
 
 func examples(t *testing.T, folder string) []string {

@@ -267,24 +267,6 @@ func (p *play) state(at *broker.Broker, id string, party broker.PartyID) broker.
 	return broker.State{}
 }
 
-// address is a lawful direction for a kind.
-func address(k schemas.Kind) (from broker.PartyID, to, cc []broker.PartyID) {
-	people := func(p ...broker.PartyID) []broker.PartyID { return p }
-	switch k {
-	case schemas.Signalement:
-		return ase, people(parquet), people(juge)
-	case schemas.OPP:
-		return parquet, people(ase), people(juge)
-	case schemas.Requete:
-		return parquet, people(juge), people(ase)
-	case schemas.Decision:
-		return juge, people(ase, parquet), nil
-	case schemas.Suites:
-		return parquet, people(ase), nil
-	}
-	return ase, people(parquet), people(juge)
-}
-
 // submission makes a submission of a document, with marks in all the rest.
 func (p *play) submission(d planted) broker.Submission {
 	from, to, cc := address(d.kind)

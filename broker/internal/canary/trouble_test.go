@@ -19,9 +19,8 @@ import (
 func (p *play) refusedDocuments(ctx context.Context) {
 	for _, path := range examples(p.t, "bad") {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
-		kind, _, _ := strings.Cut(name, "_")
 		for i, text := range p.n.badDocument(name, readFile(p.t, path)) {
-			d := planted{name: fmt.Sprintf("bad %s, %d", name, i), kind: schemas.Kind(kind), bytes: text}
+			d := planted{name: fmt.Sprintf("bad %s, %d", name, i), kind: kindOf(p.t, name), bytes: text}
 			sub := p.submission(d)
 			_, err := p.at(sub.From).Accept(ctx, sub)
 			p.report(d.name, err)
