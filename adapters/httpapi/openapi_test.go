@@ -200,6 +200,9 @@ func TestDescriptionHoldsTheRoutes(t *testing.T) {
 			if id, _ := d.at(d.doc, "paths", p, m, "operationId"); id == nil {
 				t.Errorf("%s %s: no operationId", m, p)
 			}
+			if body, ok := d.at(d.doc, "paths", p, m, "requestBody", "content"); ok && len(body.(map[string]any)) != 1 {
+				t.Errorf("%s %s: generators keep one form of a body, and choose it", m, p)
+			}
 		}
 	}
 	if fmt.Sprint(served) != fmt.Sprint(told) {
