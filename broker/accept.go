@@ -151,6 +151,11 @@ func (b *Broker) address(s *submission) error {
 			Hint: fmt.Sprintf("one recipient at least, %d with the copies, none twice, not the sender", MaxRecipients)}
 	}
 	now, dir := b.now(), b.dir.Load()
+	if f, ok := dir.Party(s.From); ok {
+		if err := s.doc.CheckSender(schemas.Role(f.Role)); err != nil {
+			return err
+		}
+	}
 	for i, p := range slices.Concat(s.To, s.Cc) {
 		if _, ok := dir.Party(p); !ok {
 			return &Refusal{Code: RefusedParty, Field: "to", Hint: "the directory does not list that party"}

@@ -174,6 +174,9 @@ func (b *Broker) policyThen(c *Content, a *arrival, code string) string {
 	if _, known := schemas.Lookup(c.Inner.Kind); known && b.allowed(c.Inner.Kind, h.From, a.recipient, copied) != nil {
 		return ReasonForbidden
 	}
+	if f, ok := b.dir.Load().Party(h.From); ok && c.Document != nil && c.Document.CheckSender(schemas.Role(f.Role)) != nil {
+		return ReasonInvalid
+	}
 	return code
 }
 

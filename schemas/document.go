@@ -92,6 +92,27 @@ func piecesOf(content any) []Piece {
 	return c.attached()
 }
 
+// CheckSender refuses, as Parse does, a document that its sender may not write
+// in this quality: the ASE or a service seizes the judge as the service to
+// which the child is confided only, and the procureur never so (C. civ. 375 al.
+// 1). It is apart from Parse because a document does not name its sender.
+func (d *Document) CheckSender(from Role) error {
+	r, ok := d.content.(*requete)
+	if !ok {
+		return nil
+	}
+	code := ""
+	switch gardien := r.Qualite == serviceGardien; {
+	case from == RoleParquet && gardien:
+		code = codeContradiction
+	case from != RoleParquet && !gardien:
+		code = codeObligatoire
+	default:
+		return nil
+	}
+	return &InvalidError{Fields: fields(d.plan, []fault{{path: "qualite", code: code}}, false)}
+}
+
 // transmitsOrder tells whether the pli transmits an order of a magistrate, for
 // which it does not stand. An OPP that ends because time ran has none.
 func (d *Document) transmitsOrder() bool {

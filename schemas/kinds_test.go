@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -138,6 +139,30 @@ func TestHints(t *testing.T) {
 	for _, r := range Kinds() {
 		if h := Hint("lettre", RoleASE, RoleJuge); !strings.Contains(h, " "+string(r.Kind)) {
 			t.Errorf("an unknown kind is not told of %s", r.Kind)
+		}
+	}
+}
+
+// Only the service to which the child is confided goes to the judge without
+// the procureur.
+func TestCheckSender(t *testing.T) {
+	for name, want := range map[string]map[Role]bool{
+		"requete_service_gardien":       {RoleASE: true, RoleService: true, RoleParquet: false},
+		"requete_apres_opp":             {RoleASE: false, RoleService: false, RoleParquet: true},
+		"signalement_u0_huit_champs":    {RoleASE: true, RoleService: true},
+		"recueil_provisoire_cinq_jours": {RoleASE: true},
+	} {
+		data, err := os.ReadFile("testdata/good/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := mustParse(t, kindOf(t, name), data)
+		for from, ok := range want {
+			var invalid *InvalidError
+			err := d.CheckSender(from)
+			if (err == nil) != ok || err != nil && (!errors.As(err, &invalid) || invalid.Fields[0].Path != "qualite") {
+				t.Errorf("%s from %s: %v", name, from, err)
+			}
 		}
 	}
 }

@@ -150,6 +150,8 @@ var ownSentences = map[string]string{
 	"decision:fin:duree":                                   "La durée dépasse ce que les textes prévoient : deux ans (C. civ. 375), six mois pour une mesure provisoire (CPC 1185). Vérifiez les dates.",
 	"decision:fin:souhaite":                                "La fin de la mesure n'est indiquée ni par une date ni par un événement (C. civ. 375) : un complément est demandé.",
 	"requete:mesure_en_cours:obligatoire":                  "Le service à qui l'enfant est confié indique la mesure en cours, qui lui permet de saisir le juge (C. civ. 375 al. 1).",
+	"requete:qualite:obligatoire":                          "L'ASE ou un service saisit le juge comme service à qui l'enfant est confié (« service_gardien »), avec la mesure en cours (C. civ. 375 al. 1) ; sinon, faites un signalement au parquet (CASF L226-4).",
+	"requete:qualite:contradiction":                        "Le parquet saisit le juge comme ministère public (C. civ. 375 al. 1).",
 	"requete:qualite:souhaite":                             "Le document ne dit pas en quelle qualité le juge est saisi : ministère public, ou service à qui l'enfant est confié (C. civ. 375 al. 1). Un complément est demandé.",
 	"requete:opp:contradiction":                            "Après une OPP, c'est le procureur qui saisit le juge (C. civ. 375-5 al. 2) ; le service à qui l'enfant est confié la vise comme mesure en cours.",
 	"mesure_en_cours.fin:dates_inversees":                  "La mesure en cours finit avant d'être ordonnée (C. civ. 375) : vérifiez les dates.",

@@ -270,6 +270,9 @@ func (p *play) state(at *broker.Broker, id string, party broker.PartyID) broker.
 // submission makes a submission of a document, with marks in all the rest.
 func (p *play) submission(d planted) broker.Submission {
 	from, to, cc := address(d.kind)
+	if d.doc != nil && d.doc.CheckSender(schemas.RoleParquet) != nil { // that of a service gardien
+		from, to, cc = ase, []broker.PartyID{juge}, []broker.PartyID{parquet}
+	}
 	s := broker.Submission{
 		From: from, Kind: d.kind, To: to, Cc: cc, Document: schemas.NewPlain(d.bytes), Key: p.n.word(d.name + ": idempotency key"),
 		Actor: broker.Actor{Name: p.n.word(d.name + ": actor's name"), Function: p.n.word(d.name + ": actor's function")}, Basis: broker.Authenticated,
