@@ -221,12 +221,16 @@ func (b *Broker) Alarms() ([]Alarm, error) {
 
 // Note journals a use that must leave a trace: a closed word (export_opened,
 // export_secret…), never content.
-func (b *Broker) Note(ctx context.Context, id, word string) error {
+func (b *Broker) Note(ctx context.Context, id, word string) error { return b.NoteWith(ctx, id, word) }
+
+// NoteWith is Note, with what becomes true in the same instant.
+func (b *Broker) NoteWith(ctx context.Context, id, word string, puts ...journal.Put) error {
 	key, err := b.newID()
 	if err != nil {
 		return err
 	}
-	return b.commit(ctx, &noteInput{id: id, puts: []journal.Put{{Space: "use", Key: key, Value: []byte(word)}}})
+	puts = append(puts, journal.Put{Space: "use", Key: key, Value: []byte(word)})
+	return b.commit(ctx, &noteInput{id: id, puts: puts})
 }
 
 // SignAs signs bytes by this broker: the digest list of an export. It returns

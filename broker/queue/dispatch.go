@@ -109,9 +109,7 @@ func (t *topic) clockSetBack(now time.Time) {
 			if latest := now.Add(t.slots.Hold); d.until.After(latest) {
 				d.until = latest
 			}
-			if d.at == asleep || d.heap >= 0 {
-				t.forget(d, now)
-			}
+			t.forget(d, now)
 		}
 	}
 	t.last = now

@@ -113,6 +113,11 @@ func (t *topic) turn() *dest {
 // takeFrom starts a flight to d, or corrects where d is.
 func (t *topic) takeFrom(d *dest, now time.Time) *flight {
 	head := d.found.heads[0]
+	if u := d.found.urgent; !head.Urgent && !u.IsZero() && !u.After(now) {
+		t.forget(d, now) // something urgent fell due, and goes first
+		signal(t.look)
+		return nil
+	}
 	if !d.admits(head.Urgent, t.slots, now) {
 		t.move(d, now)
 		return nil

@@ -108,8 +108,11 @@ func (d *Data) RenewSecret(ctx context.Context, p Parts) (*Node, error) {
 	}
 	p.renewed = true
 	n, err := d.open(ctx, p, secret)
+	if err != nil && !errors.Is(err, journal.ErrFailed) { // then the journal may name it
+		err = errors.Join(err, os.Remove(filepath.Join(d.Dir, secretFile)))
+	}
 	if err != nil {
-		return nil, errors.Join(err, os.Remove(filepath.Join(d.Dir, secretFile)))
+		return nil, err
 	}
 	return n, nil
 }
@@ -133,13 +136,14 @@ func checkSecret(j *journal.Journal, p Parts) (bound bool, err error) {
 
 // bindSecret makes a journal name its secret, from now on.
 func bindSecret(ctx context.Context, b *broker.Broker, p Parts) error {
+	put := journal.Put{Space: spaceSecret, Key: keyCheck, Value: []byte(check(p.Secret))}
 	if p.renewed {
-		if err := b.Note(ctx, "", wordRenewed); err != nil {
+		if err := b.NoteWith(ctx, "", wordRenewed, put); err != nil {
 			return fmt.Errorf("local secret: %w", err)
 		}
+		return nil
 	}
-	ev := journal.Event{Type: journal.TypeNoted, At: p.Now()}
-	ev.Puts = []journal.Put{{Space: spaceSecret, Key: keyCheck, Value: []byte(check(p.Secret))}}
+	ev := journal.Event{Type: journal.TypeNoted, At: p.Now(), Changes: journal.Changes{Puts: []journal.Put{put}}}
 	_, err := b.Journal().Commit(ctx, func(journal.View) (journal.Batch, error) {
 		return journal.Batch{Events: []journal.Event{ev}}, nil
 	})
