@@ -58,6 +58,7 @@ var arrows = map[string][]string{
 	"crypto/keyring": {"crypto/seal"},
 	"schemas":        {},
 	"config":         {},
+	"deploy":         {}, // no code: what an installation is made of
 }
 
 // testOnly packages are never part of the program.

@@ -51,7 +51,9 @@ func newRootCommand(t *terminal) *cobra.Command {
 	root.AddCommand(
 		newInitCommand(t), newServeCommand(t), newConfigCommand(t),
 		newDemoCommand(t), newExportCommand(t), newVerifyCommand(t), newJournalCommand(t),
-		newKeysCommand(t), newPurgeCommand(t), newSchemaCommand(t), newBenchCommand(t),
+		newKeysCommand(t), newPurgeCommand(t), newSchemaCommand(t), newBenchCommand(t), newManualCommand(t),
+		newSendCommand(t), newInboxCommand(t), newReadCommand(t), newAckCommand(t), newStatusCommand(t), newWatchCommand(t),
+		newDeadCommand(t), newQuarantineCommand(t), newTokenCommand(t),
 	)
 	return root
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"vaguemestre/adapters/httpapi"
+	"vaguemestre/cmd/vaguemestre/serving"
+)
+
+// sendFolder, in the data directory, holds the idempotency keys of submissions
+// whose receipt has not come. The name of a file is an HMAC of the whole
+// submission, under a salt of that folder: it tells nothing of it.
+const (
+	sendFolder = "sending"
+	sendSalt   = "salt"
+	saltSize   = 32 // bytes
+)
+
+// sendKey is the idempotency key of one submission, kept until its receipt.
+type sendKey struct {
+	path  string
+	value string
+}
+
+// keepKey finds the key of a submission that was begun before, or draws one. It
+// is on disk when this returns: a receipt that is lost afterwards is asked for
+// again with the same key.
+func keepKey(data string, fields [][]byte) (*sendKey, error) {
+	dir := filepath.Join(data, sendFolder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("keeping the key of a submission: %w", err)
+	}
+	salt, err := once(filepath.Join(dir, sendSalt), saltSize)
+	if err != nil {
+		return nil, err
+	}
+	mac := hmac.New(sha256.New, salt)
+	for _, f := range fields {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(f)))) // no two lists give the same bytes
+		mac.Write(f)
+	}
+	path := filepath.Join(dir, hex.EncodeToString(mac.Sum(nil)))
+	value, err := once(path, saltSize)
+	if err != nil {
+		return nil, err
+	}
+	return &sendKey{path: path, value: hex.EncodeToString(value)}, nil
+}
+
+// once reads a file of n random bytes, which it makes if it is not there: whole,
+// durable, and the same for all who ask at the same time.
+func once(path string, n int) ([]byte, error) {
+	wrap := func(err error) error { return fmt.Errorf("keeping the key of a submission: %w", nameless(err)) }
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeOnce(path, n); err != nil {
+			return nil, wrap(err)
+		}
+		b, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if len(b) != n {
+		return nil, &hinted{errors.New("a file of DATA/sending is damaged"), "a submission may have been deposited without its receipt: look with inbox --sent, then remove that folder"}
+	}
+	return b, nil
+}
+
+func makeOnce(path string, n int) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	b := make([]byte, n)
+	if _, err := rand.Read(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	// Link never replaces: of two that come together, one is kept by both.
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// forget ends the life of a key: the receipt came.
+func (k *sendKey) forget() error {
+	if err := os.Remove(k.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forgetting the key of a submission: %w", nameless(err))
+	}
+	return nil
+}
+
+// settle forgets a key that no accepted submission can have: the broker said no,
+// or this side cut the body.
+func (k *sendKey) settle(err error) error {
+	if errors.Is(err, errChanged) {
+		return k.forget()
+	}
+	var p *serving.Problem
+	if !errors.As(err, &p) || p.Status/100 != 4 {
+		return nil
+	}
+	switch {
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusRequestTimeout, p.Code == httpapi.CodeConflict:
+		return nil
+	}
+	return k.forget()
+}
