@@ -122,6 +122,45 @@ func TestOpenForeign(t *testing.T) {
 	}
 }
 
+// TestOpenFlips: a journal with a flipped bit opens, or is refused as damaged;
+// it never panics.
+func TestOpenFlips(t *testing.T) {
+	from, _ := killed(t, 40)
+	good, err := os.ReadFile(filepath.Join(from, "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, refused := rand.New(rand.NewPCG(3, 4)), 0
+	const n = 200
+	for range n {
+		dir, bad := t.TempDir(), bytes.Clone(good)
+		// Heads of pages, where a flip does most harm.
+		at := r.IntN(len(bad)/4096)*4096 + r.IntN(64)
+		bad[at] ^= byte(1) << r.IntN(8)
+		if err := os.WriteFile(filepath.Join(dir, "journal.db"), bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := boltstore.OpenReadOnly(dir)
+		if err == nil {
+			err = s.Close()
+		} else if !errors.Is(err, journal.ErrFormat) {
+			t.Errorf("byte %d: %v", at, err)
+		}
+		if err != nil {
+			refused++
+		}
+		if s, err := boltstore.Open(dir); err == nil {
+			s.Close()
+		} else if !errors.Is(err, journal.ErrFormat) {
+			t.Errorf("byte %d, for writing: %v", at, err)
+		}
+	}
+	if refused == 0 {
+		t.Error("no flip did any harm: the test looks at nothing")
+	}
+	t.Logf("%d of %d refused", refused, n)
+}
+
 // TestFormat1: a journal that an early program of this format wrote still
 // opens, verifies and goes on.
 func TestFormat1(t *testing.T) {

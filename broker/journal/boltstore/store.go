@@ -69,7 +69,7 @@ func Open(dir string, o ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(s.loadPending(), removeHalfMade(dir))
+	err = errors.Join(undamaged(s.loadPending), removeHalfMade(dir))
 	if err == nil && copied {
 		err = s.follow()
 	}
@@ -88,7 +88,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 	if _, err := s.open(opt); err != nil {
 		return nil, err
 	}
-	if err := s.loadPending(); err != nil {
+	if err := undamaged(s.loadPending); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
@@ -140,7 +140,7 @@ func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("boltstore: open: %w", err)
 	}
-	if err := s.identify(); err != nil {
+	if err := undamaged(s.identify); err != nil {
 		return false, errors.Join(err, s.db.Close())
 	}
 	return copied, nil
@@ -149,13 +149,26 @@ func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
 // openFile opens what may be no bbolt file at all: bbolt trusts the pages that
 // it reads, and panics.
 func openFile(path string, opt *bolt.Options) (db *bolt.DB, err error) {
+	err = undamaged(func() (err error) {
+		db, err = bolt.Open(path, 0o600, opt)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// undamaged reads, and makes ErrFormat of the panic with which bbolt meets a
+// page that is not what it should be: Verify says which.
+func undamaged(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if recover() != nil {
-			db, err = nil, fmt.Errorf("%w: damaged", journal.ErrFormat)
+			err = fmt.Errorf("%w: damaged", journal.ErrFormat)
 		}
 	}()
-	return bolt.Open(path, 0o600, opt)
+	return read()
 }
 
 // peek opens the file read-only to know its format.
@@ -169,7 +182,7 @@ func (s *Store) peek(path string) error {
 		return fmt.Errorf("%w: %w", journal.ErrFormat, err)
 	}
 	r := &Store{dir: s.dir, db: db}
-	return errors.Join(r.identify(), db.Close())
+	return errors.Join(undamaged(r.identify), db.Close())
 }
 
 // identify reads whose journal it is, and whether this program can read it.
@@ -335,11 +348,13 @@ func (s *Store) Close() error {
 	if !s.db.IsReadOnly() {
 		// So that the next Open has nothing to derive. Where it fails nothing is
 		// lost: the records are there.
-		_ = s.update(func(t *tx) error {
-			if t.pending.from < t.Position() {
-				t.fold()
-			}
-			return nil
+		_ = undamaged(func() error {
+			return s.update(func(t *tx) error {
+				if t.pending.from < t.Position() {
+					t.fold()
+				}
+				return nil
+			})
 		})
 	}
 	if err := s.db.Close(); err != nil {
