@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"vaguemestre/broker/journal"
@@ -227,6 +228,13 @@ func (b *Broker) refused(ctx context.Context, from PartyID, cause error) error {
 // spaceRefusal lists refused submissions and parcels: <id drawn then>, with
 // the party and a closed code.
 const spaceRefusal = "refusal"
+
+// RefusalCode is the closed code of the refusal that a row of the journal
+// notes; false when it notes none.
+func RefusalCode(p journal.Put) (code string, ok bool) {
+	_, code, ok = strings.Cut(string(p.Value), " ")
+	return code, ok && p.Space == spaceRefusal
+}
 
 // overdueTimes is when each `to` recipient will have been silent for too long.
 func (b *Broker) overdueTimes(s *submission, at time.Time) map[PartyID]time.Time {

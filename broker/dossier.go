@@ -189,16 +189,32 @@ func (b *Broker) Status(id string) (Status, error) {
 // the order of time.
 func (b *Broker) Plis(p PartyID) (sent, received []string, err error) {
 	err = b.journal.View(func(v journal.View) error {
-		for space, list := range map[string]*[]string{spaceSent: &sent, spaceInbox: &received} {
-			prefix := string(p) + "/"
-			v.Scan(space, prefix, "", func(key string, _ []byte) bool {
-				*list = append(*list, strings.TrimPrefix(key, prefix))
-				return true
-			})
-		}
+		sent, received = ReadSent(v, p, "", 0), ReadReceived(v, p, "", 0)
 		return nil
 	})
 	return sent, received, err
+}
+
+// ReadSent lists the ids of the plis that a party sent, in the order of time,
+// after one of them ("" for all), n at most (0: no bound).
+func ReadSent(v journal.View, p PartyID, after string, n int) []string {
+	return readBox(v, spaceSent, p, after, n)
+}
+
+// ReadReceived lists as ReadSent the plis that reached a party.
+func ReadReceived(v journal.View, p PartyID, after string, n int) []string {
+	return readBox(v, spaceInbox, p, after, n)
+}
+
+func readBox(v journal.View, space string, p PartyID, after string, n int) (ids []string) {
+	prefix := string(p) + "/"
+	v.Scan(space, prefix, prefix+after, func(key string, _ []byte) bool {
+		if id := key[len(prefix):]; id != after {
+			ids = append(ids, id)
+		}
+		return n == 0 || len(ids) < n
+	})
+	return ids
 }
 
 // Alarm waits for an act: somebody must look.

@@ -157,19 +157,12 @@ func (a *API) walk(ctx context.Context, p broker.PartyID, f filter) (page, error
 
 // ids lists the next plis of a box after one, in one short transaction.
 func (a *API) ids(b box, p broker.PartyID, after string) (ids []string, err error) {
-	// The projections of package broker: <party>/<id>.
-	space := "inbox"
+	read := broker.ReadReceived
 	if b == boxSent {
-		space = "sent"
+		read = broker.ReadSent
 	}
-	prefix := string(p) + "/"
 	err = a.o.Broker.Journal().View(func(v journal.View) error {
-		v.Scan(space, prefix, prefix+after, func(key string, _ []byte) bool {
-			if id := key[len(prefix):]; id != after {
-				ids = append(ids, id)
-			}
-			return len(ids) < scanned
-		})
+		ids = read(v, p, after, scanned)
 		return nil
 	})
 	return ids, err

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -11,21 +10,8 @@ import (
 // The clock is set back while a destination has heads at hand: what waits for
 // the old hour behind them is due (journal.Item.Ready), and goes.
 func TestClockSetBackWhileHeadsAreAtHand(t *testing.T) {
-	j := newDisk(t).open(t)
 	clock := time.Now().Round(0)
-	slots := func(string) Slots { return Slots{Lanes: 4, Urgent: 1, Total: 16, Hold: 10 * time.Millisecond} }
-	q := New(j, Options{Slots: slots, Now: func() time.Time { return clock }})
-	t.Cleanup(func() { _ = q.Close(); _ = j.Close(context.Background()) })
-	tp := newTopic("plis", j, q.options)
-	q.topics["plis"] = tp
-	if err := tp.start(); err != nil {
-		t.Fatal(err)
-	}
-	look := func() {
-		if _, err := tp.dispatch(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	j, tp, look := driven(t, &clock, Slots{Lanes: 4, Urgent: 1, Total: 16, Hold: 10 * time.Millisecond})
 	enqueue(t, j, urgent(item("plis", "a", "u", "retried")))
 	look()
 	f := tp.take()

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -12,23 +11,8 @@ import (
 // topic to go through, is still looked at when its urgent retry falls due: room
 // is kept for that one.
 func TestUrgentRetryDueWhileOrdinarySlotsAreFull(t *testing.T) {
-	j := newDisk(t).open(t)
 	clock := time.Now().Round(0)
-	slots := func(string) Slots { return Slots{Lanes: 2, Urgent: 1, Total: 4, Hold: 10 * time.Millisecond} } // 3 ordinary
-	q := New(j, Options{Slots: slots, Now: func() time.Time { return clock }})
-	t.Cleanup(func() { _ = q.Close(); _ = j.Close(context.Background()) })
-	tp := newTopic("plis", j, q.options)
-	q.topics["plis"] = tp
-	if err := tp.start(); err != nil {
-		t.Fatal(err)
-	}
-	look := func() time.Duration {
-		d, err := tp.dispatch()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
+	j, tp, look := driven(t, &clock, Slots{Lanes: 2, Urgent: 1, Total: 4, Hold: 10 * time.Millisecond}) // 3 ordinary
 	// The urgent item fails once, and is due again in a second.
 	enqueue(t, j, urgent(item("plis", "a", "u", "U0")))
 	look()
@@ -65,21 +49,8 @@ func TestUrgentRetryDueWhileOrdinarySlotsAreFull(t *testing.T) {
 // What is handed out is urgent first also when the urgent one fell due after
 // the look.
 func TestUrgentRetryDueAfterTheLook(t *testing.T) {
-	j := newDisk(t).open(t)
 	clock := time.Now().Round(0)
-	slots := func(string) Slots { return Slots{Lanes: 8, Urgent: 1, Total: 256, Hold: 10 * time.Millisecond} }
-	q := New(j, Options{Slots: slots, Now: func() time.Time { return clock }})
-	t.Cleanup(func() { _ = q.Close(); _ = j.Close(context.Background()) })
-	tp := newTopic("plis", j, q.options)
-	q.topics["plis"] = tp
-	if err := tp.start(); err != nil {
-		t.Fatal(err)
-	}
-	look := func() {
-		if _, err := tp.dispatch(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	j, tp, look := driven(t, &clock, Slots{Lanes: 8, Urgent: 1, Total: 256, Hold: 10 * time.Millisecond})
 	done := func(f *flight, o journal.Outcome, at time.Time) {
 		commit(t, j, journal.Event{Type: journal.TypeNoted, Changes: journal.Changes{Settle: []journal.Settlement{{Seq: f.item.Seq, Outcome: o, At: at, Reason: "injoignable"}}}})
 		tp.acked(f)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -52,14 +53,7 @@ func newAckCommand(t *terminal) *cobra.Command {
 				if s.DoneAt, err = doneAt(date, m.zone); err != nil {
 					return err
 				}
-				var done acted
-				if err := m.call(c.Context(), http.MethodPost, messagePath(args[0], "acts"), s, &done); err != nil {
-					return err
-				}
-				if t.json {
-					return t.answer(done)
-				}
-				return t.printActed(m, &done)
+				return t.act(c.Context(), m, args[0], s)
 			})
 		},
 	}
@@ -86,6 +80,18 @@ func sayable() (words []string) {
 		}
 	}
 	return words
+}
+
+// act says one act of a message, and prints what was signed.
+func (t *terminal) act(ctx context.Context, m *mailbox, id string, s said) error {
+	var done acted
+	if err := m.call(ctx, http.MethodPost, messagePath(id, "acts"), s, &done); err != nil {
+		return err
+	}
+	if t.json {
+		return t.answer(done)
+	}
+	return t.printActed(m, &done)
 }
 
 func (t *terminal) printActed(m *mailbox, a *acted) error {

@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"cmd/vaguemestre":         {"cmd/vaguemestre/wiring", "cmd/vaguemestre/demo", "cmd/vaguemestre/bench", "cmd/vaguemestre/serving", "adapters/...", "broker/...", "config", "crypto/...", "schemas"},
 	"cmd/vaguemestre/bench":   {"cmd/vaguemestre/wiring", "broker/...", "crypto/...", "schemas"},
 	"cmd/vaguemestre/demo":    {"cmd/vaguemestre/wiring", "broker/...", "crypto/...", "schemas"},
-	"cmd/vaguemestre/serving": {"cmd/vaguemestre/wiring", "broker/...", "config", "crypto/...", "schemas"},
+	"cmd/vaguemestre/serving": {"cmd/vaguemestre/wiring", "adapters/httpapi", "broker/...", "config", "crypto/...", "schemas"},
 	"cmd/vaguemestre/wiring":  {"adapters/...", "broker/...", "config", "crypto/...", "schemas"},
 
 	"broker":                   {"broker/journal", "broker/clock", "broker/directory", "schemas"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -73,14 +72,7 @@ func newQuarantineReturnCommand(t *terminal) *cobra.Command {
 				if !v.withheldFor(m.party) {
 					return &hinted{errNotWithheld, "vaguemestre quarantine list --data DIR shows what is; to return another message, ack --event returned"}
 				}
-				var done acted
-				if err := m.call(c.Context(), http.MethodPost, messagePath(args[0], "acts"), s, &done); err != nil {
-					return err
-				}
-				if t.json {
-					return t.answer(done)
-				}
-				return t.printActed(m, &done)
+				return t.act(c.Context(), m, args[0], s)
 			})
 		},
 	}

@@ -2,16 +2,12 @@ package serving
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 
+	"vaguemestre/broker"
 	"vaguemestre/broker/journal"
 )
-
-// spaceRefusal is where the broker notes a refusal (broker.Broker.Accept,
-// Receive): "<party> <closed code>".
-const spaceRefusal = "refusal"
 
 // countPage is how many leaves are read in one transaction, which must be short.
 const countPage = 256
@@ -76,7 +72,7 @@ func (c *counts) leaf(v journal.View, n uint64) error {
 		return err
 	}
 	for _, p := range e.Puts {
-		if _, code, ok := strings.Cut(string(p.Value), " "); ok && p.Space == spaceRefusal {
+		if code, ok := broker.RefusalCode(p); ok {
 			c.refusals[code]++
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -209,19 +208,5 @@ func (c *certificate) tlsConfig() *tls.Config {
 			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		},
-	}
-}
-
-// server has the bounds of every listener. There is none on the time of a whole
-// call: a large piece over a slow line takes hours, and the API cuts what makes
-// no progress.
-func server(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		// Its lines hold addresses of callers.
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

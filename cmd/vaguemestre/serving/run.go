@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"vaguemestre/adapters/httpapi"
 	"vaguemestre/broker"
 	"vaguemestre/broker/journal"
 	"vaguemestre/cmd/vaguemestre/wiring"
@@ -164,7 +165,7 @@ func inside(dir, path string) string {
 
 // add prepares a server on a listener.
 func (p *process) add(l net.Listener, h http.Handler, cert *certificate) {
-	s := server(h, p.Log)
+	s := httpapi.Server(h, nil, p.Log)
 	p.servers = append(p.servers, s)
 	l = limit(l)
 	p.taken = append(p.taken, l)
