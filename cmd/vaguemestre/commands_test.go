@@ -39,6 +39,7 @@ func TestCommandScripts(t *testing.T) {
 			e.Setenv("PAPERS", papers)
 			e.Setenv("TOWN", filepath.Join(filepath.Dir(papers), "testdata", "commands", "parties.toml"))
 			e.Setenv("VAGUEMESTRE_PASSPHRASE", "demonstration")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Values[heldKey{}] = map[string]*held{}
 			e.Values[proxyKey{}] = map[string]*proxy{}
 			return nil

@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PAPERS", papers)
 			e.Setenv("VAGUEMESTRE_PASSPHRASE", "demonstration")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Values[heldKey{}] = map[string]*held{}
 			return nil
 		},
