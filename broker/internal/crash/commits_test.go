@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"vaguemestre/broker"
 	"vaguemestre/broker/brokertest"
+	"vaguemestre/broker/internal/runs"
 )
 
 // TestEveryCommit breaks every commit of a fixed exchange, on each broker, in
@@ -97,7 +96,7 @@ func histogram(points []string) string {
 // first.
 func TestSeededCrashes(t *testing.T) {
 	ctx := context.Background()
-	first, n := uint64(number(t, "VAGUEMESTRE_SEED", 1)), number(t, "VAGUEMESTRE_SEEDS", 12)
+	first, n := uint64(runs.Number(t, "VAGUEMESTRE_SEED", 1)), runs.Number(t, "VAGUEMESTRE_SEEDS", 12)
 	crashes, late := 0, 0
 	var total figures
 	for seed := first; seed < first+uint64(n); seed++ {
@@ -130,18 +129,4 @@ func TestSeededCrashes(t *testing.T) {
 	if crashes < 2*n || late == 0 {
 		t.Errorf("too few crashes: nothing was shown")
 	}
-}
-
-// number reads a figure of the environment.
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	s := os.Getenv(name)
-	if s == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		t.Fatalf("%s is not a figure", name)
-	}
-	return n
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"vaguemestre/broker/internal/runs"
 )
 
 const (
@@ -279,8 +281,8 @@ func (c *client) drain(l *life) error {
 
 // TestKill kills the brokers and looks at what is left.
 func TestKill(t *testing.T) {
-	kills := number(t, "VAGUEMESTRE_KILLS", 20)
-	seed := uint64(number(t, "VAGUEMESTRE_SEED", int(time.Now().Unix()%1e6)))
+	kills := runs.Number(t, "VAGUEMESTRE_KILLS", 20)
+	seed := uint64(runs.Number(t, "VAGUEMESTRE_SEED", int(time.Now().Unix()%1e6)))
 	if testing.Short() {
 		kills = min(kills, 6)
 	}
@@ -288,7 +290,7 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	c := &client{
 		root: t.TempDir(), keys: fmt.Sprintf("%d/%d", seed, began.Add(-time.Hour).Unix()), seed: seed, book: newLedger(), born: make(chan struct{}),
-		patience: time.Duration(number(t, "VAGUEMESTRE_PATIENCE", 60)) * time.Second,
+		patience: time.Duration(runs.Number(t, "VAGUEMESTRE_PATIENCE", 60)) * time.Second,
 	}
 	tn, err := makeTown(c.root, c.keys)
 	if err != nil {

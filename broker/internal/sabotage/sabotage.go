@@ -1,4 +1,4 @@
-// Package sabotage builds the program with one deliberate fault and runs a
+// Package sabotage builds the program with one deliberate fault, to run a
 // harness on it, so that a harness that sees nothing is seen. It is for tests.
 //
 // The fault is an edit that is laid over one source file for the length of one
@@ -46,36 +46,57 @@ type Result struct {
 // environment. It returns ErrNoTool, ErrStale, ErrBuild, wrapped, or what kept
 // the command from running; a failing test is a Result.
 func Test(ctx context.Context, root string, edits []Edit, env []string, args ...string) (Result, error) {
+	out, failed, err := run(ctx, root, edits, env, "test", append([]string{"-vet=off", "-count=1"}, args...)...)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
+		return Result{Output: out}, fmt.Errorf("%w:\n%s", ErrBuild, out)
+	}
+	return Result{Failed: failed, Output: out}, nil
+}
+
+// Build builds a command of the module at root into a file, with the edits laid
+// over its sources: a harness that runs the program as a process gives it this
+// one. Without edits it is the sound program. It returns ErrNoTool, ErrStale,
+// ErrBuild, wrapped, or what kept the command from running.
+func Build(ctx context.Context, root string, edits []Edit, command, file string) error {
+	out, failed, err := run(ctx, root, edits, nil, "build", "-o", file, command)
+	if err == nil && failed {
+		err = fmt.Errorf("%w:\n%s", ErrBuild, out)
+	}
+	return err
+}
+
+// run runs the go command with an overlay, and says whether it failed.
+func run(ctx context.Context, root string, edits []Edit, env []string, verb string, args ...string) (output string, failed bool, err error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return Result{}, ErrNoTool
+		return "", false, ErrNoTool
 	}
 	dir, err := os.MkdirTemp("", "sabotage-")
 	if err != nil {
-		return Result{}, fmt.Errorf("sabotage: %w", err)
+		return "", false, fmt.Errorf("sabotage: %w", err)
 	}
 	defer os.RemoveAll(dir) // copies of sources: nothing is lost if some stay
 	overlay, err := lay(root, dir, edits)
 	if err != nil {
-		return Result{}, err
+		return "", false, err
 	}
-	cmd := exec.CommandContext(ctx, tool, append([]string{"test", "-overlay", overlay, "-vet=off", "-count=1"}, args...)...)
+	cmd := exec.CommandContext(ctx, tool, append([]string{verb, "-overlay", overlay}, args...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
-	res := Result{Output: out.String()}
 	var exit *exec.ExitError
 	switch {
-	case strings.Contains(res.Output, "[build failed]") || strings.Contains(res.Output, "[setup failed]"):
-		return res, fmt.Errorf("%w:\n%s", ErrBuild, res.Output)
 	case errors.As(err, &exit):
-		res.Failed = true
+		return out.String(), true, nil
 	case err != nil:
-		return res, fmt.Errorf("sabotage: %w", err)
+		return out.String(), false, fmt.Errorf("sabotage: %w", err)
 	}
-	return res, nil
+	return out.String(), false, nil
 }
 
 // lay writes the edited copies, and the file that tells the go command.

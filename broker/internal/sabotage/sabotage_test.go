@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -49,5 +50,43 @@ func TestTest(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(dir, "a.go"))
 	if err != nil || string(b) != "package a\n\nfunc sound() bool { return true }\n" {
 		t.Errorf("the sources were changed: %v", err)
+	}
+}
+
+func TestBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds programs")
+	}
+	dir := module(t)
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(\"sound\") }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.go", "a_test.go"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		edits []Edit
+		says  string
+		err   error
+	}{
+		"no edit":             {nil, "sound\n", nil},
+		"a fault":             {[]Edit{{"main.go", "sound", "unsound"}}, "unsound\n", nil},
+		"a text that is gone": {[]Edit{{"main.go", "nothing", ""}}, "", ErrStale},
+		"no program":          {[]Edit{{"main.go", "println", "nothing"}}, "", ErrBuild},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "program")
+			if err := Build(context.Background(), dir, c.edits, ".", file); !errors.Is(err, c.err) {
+				t.Fatal(err)
+			}
+			if c.err != nil {
+				return
+			}
+			if out, err := exec.Command(file).CombinedOutput(); err != nil || string(out) != c.says {
+				t.Errorf("%q, %v", out, err)
+			}
+		})
 	}
 }
