@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"vaguemestre/broker"
+	"vaguemestre/broker/brokertest"
 	"vaguemestre/broker/journal"
 	"vaguemestre/broker/journal/boltstore"
 )
@@ -96,26 +97,18 @@ type figures struct {
 	Leaves      int `json:"leaves"` // of both journals
 }
 
-// seen counts the facts of one journal.
-type seen struct {
-	plis  map[string]int    // by id
-	facts map[string]int    // by event/id/recipient
-	acts  map[string]string // digest of a taken_in_charge, by id/recipient
-	size  int
-}
-
 // check holds the two open and drained brokers against the ledger.
 func (g *ledger) check(ctx context.Context, tn *town) figures {
 	var f figures
-	journals := map[broker.BrokerID]seen{}
+	journals := map[broker.BrokerID]brokertest.Facts{}
 	for _, b := range both {
-		s, err := observe(tn.Nodes[b].Journal)
+		s, err := brokertest.ReadFacts(tn.Nodes[b].Journal)
 		if err != nil {
 			g.fault(broken, "%s: %v", b, err)
 			return f
 		}
 		journals[b] = s
-		f.Leaves += s.size
+		f.Leaves += s.Leaves
 		g.checkRest(tn, b, s)
 	}
 	known := map[string]bool{}
@@ -140,7 +133,7 @@ func (g *ledger) check(ctx context.Context, tn *town) figures {
 		g.checkContent(ctx, tn, e, id)
 	}
 	for _, b := range both {
-		for id := range journals[b].plis {
+		for id := range journals[b].Plis {
 			if !known[id] {
 				g.fault(invented, "%s holds a pli that no receipt names", b)
 			}
@@ -159,48 +152,6 @@ func keys[V any](m map[int]V) func(func(int) bool) {
 	}
 }
 
-// observe reads every leaf of a journal.
-func observe(j *journal.Journal) (seen, error) {
-	s := seen{plis: map[string]int{}, facts: map[string]int{}, acts: map[string]string{}}
-	err := j.View(func(v journal.View) error {
-		s.size = int(v.Head().Size)
-		for n := range v.Head().Size {
-			b, err := v.Leaf(n)
-			if err != nil {
-				return err
-			}
-			leaf, err := journal.ParseLeaf(b)
-			if err != nil {
-				return err
-			}
-			if leaf.Type == journal.TypePli {
-				s.plis[leaf.ID]++
-			}
-			if _, ok := broker.LookupEvent(broker.Event(leaf.Type)); !ok {
-				continue
-			}
-			text, err := v.Object(leaf.Digest)
-			if err != nil {
-				return err
-			}
-			e, err := broker.ParseEvidence(text)
-			if err != nil {
-				return err
-			}
-			s.facts[fact(e.Event, e.ID, e.Recipient)]++
-			if e.Event == broker.TakenInCharge {
-				s.acts[e.ID+"/"+string(e.Recipient)] = leaf.Digest
-			}
-		}
-		return nil
-	})
-	return s, err
-}
-
-func fact(e broker.Event, id string, p broker.PartyID) string {
-	return string(e) + "/" + id + "/" + string(p)
-}
-
 // once wants something exactly once in a journal.
 func (g *ledger) once(n int, what string, b broker.BrokerID, number int) bool {
 	switch {
@@ -214,17 +165,17 @@ func (g *ledger) once(n int, what string, b broker.BrokerID, number int) bool {
 
 // checkFacts wants the pli, its deposit, each reception and the act once
 // wherever they belong. It returns the pairs that are consigned.
-func (g *ledger) checkFacts(e *entry, id string, journals map[broker.BrokerID]seen) (pairs int) {
+func (g *ledger) checkFacts(e *entry, id string, journals map[broker.BrokerID]brokertest.Facts) (pairs int) {
 	l := e.letter
 	for _, b := range l.homes() {
-		g.once(journals[b].plis[id], "pli", b, l.number)
-		g.once(journals[b].facts[fact(broker.Accepted, id, "")], "deposit", b, l.number)
+		g.once(journals[b].Plis[id], "pli", b, l.number)
+		g.once(len(journals[b].Events[brokertest.Fact{Event: broker.Accepted, ID: id}]), "deposit", b, l.number)
 	}
 	sender := homeOf(l.from)
 	for _, p := range l.recipients() {
-		c := fact(broker.Consigned, id, p)
-		at := g.once(journals[homeOf(p)].facts[c], "consigned", homeOf(p), l.number)
-		if g.once(journals[sender].facts[c], "consigned", sender, l.number) && at {
+		c := brokertest.Fact{Event: broker.Consigned, ID: id, Recipient: p}
+		at := g.once(len(journals[homeOf(p)].Events[c]), "consigned", homeOf(p), l.number)
+		if g.once(len(journals[sender].Events[c]), "consigned", sender, l.number) && at {
 			pairs++
 		}
 	}
@@ -233,7 +184,8 @@ func (g *ledger) checkFacts(e *entry, id string, journals map[broker.BrokerID]se
 	}
 	p := l.acting()
 	for _, b := range []broker.BrokerID{sender, homeOf(p)} {
-		if g.once(journals[b].facts[fact(broker.TakenInCharge, id, p)], "act", b, l.number) && len(e.acts) > 0 && journals[b].acts[id+"/"+string(p)] != e.acts[0] {
+		held := journals[b].Events[brokertest.Fact{Event: broker.TakenInCharge, ID: id, Recipient: p}]
+		if g.once(len(held), "act", b, l.number) && len(e.acts) > 0 && held[0] != e.acts[0] {
 			g.fault(differs, "%s: another act than was answered, letter %d", b, l.number)
 		}
 	}
@@ -278,10 +230,10 @@ func (g *ledger) checkContent(ctx context.Context, tn *town, e *entry, id string
 }
 
 // checkRest wants nothing to be left of what is done.
-func (g *ledger) checkRest(tn *town, b broker.BrokerID, s seen) {
-	for what, n := range s.facts {
-		if n > 1 {
-			g.fault(twice, "%s: %s, %d times", b, what, n)
+func (g *ledger) checkRest(tn *town, b broker.BrokerID, s brokertest.Facts) {
+	for what, held := range s.Events {
+		if len(held) > 1 {
+			g.fault(twice, "%s: %s of %s for %s, %d times", b, what.Event, what.ID, what.Recipient, len(held))
 		}
 	}
 	err := tn.Nodes[b].Journal.View(func(v journal.View) error {
