@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write the README's tables from docs/runs")
@@ -48,7 +49,7 @@ func section(t *testing.T, text, name, table string) string {
 // record is one file of docs/runs: what was run, on which commit, and what it
 // counted.
 type record struct {
-	Harness string // from the name of the file
+	Harness string // from the name of the file, without its date
 	Command string
 	Commit  string
 	Counts  map[string]float64 // every member that is a number
@@ -71,7 +72,8 @@ func records(t *testing.T, pattern string) []record {
 		if err := json.Unmarshal(b, &members); err != nil {
 			t.Fatalf("%s: %v", f, err)
 		}
-		harness, _, _ := strings.Cut(filepath.Base(f), "-")
+		name := strings.TrimSuffix(filepath.Base(f), ".json")
+		harness := strings.TrimSuffix(name[:max(0, len(name)-len(time.DateOnly))], "-")
 		r := record{Harness: harness, Counts: map[string]float64{}}
 		r.Command, _ = members["command"].(string)
 		r.Commit, _ = members["commit"].(string)
