@@ -165,6 +165,7 @@ func (m *metrics) process(e *exposition) {
 	e.gauge("vaguemestre_draining", "1 while the broker is stopping.", draining)
 	e.family("vaguemestre_build_info", "gauge", "1, with what runs.")
 	e.sample("vaguemestre_build_info", 1, "version", m.version, "go", runtime.Version(), "broker", m.data.Config.Broker)
+	e.gauge("go_goroutines", "Goroutines of the process.", float64(runtime.NumGoroutine()))
 	e.gauge("process_start_time_seconds", "When the process began, in seconds since 1970.", float64(m.started.UnixMilli())/1000)
 }
 
