@@ -30,10 +30,14 @@ func main() {
 
 // run is the whole program but the process.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	t := &terminal{stdin: stdin, out: stdout, talk: stderr}
+	t := &terminal{stdin: stdin, out: &answers{to: stdout}, talk: stderr}
 	root := newRootCommand(t)
 	root.SetArgs(args)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = t.printed()
+	}
+	if err != nil {
 		return t.fail(err)
 	}
 	return exitOK

@@ -2,11 +2,35 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 )
 
-// print writes one line of an answer.
+// answers is where answers go. It remembers the first write that failed: an
+// answer that nobody has is not given.
+type answers struct {
+	to  io.Writer
+	err error
+}
+
+func (a *answers) Write(b []byte) (int, error) {
+	n, err := a.to.Write(b)
+	if a.err == nil {
+		a.err = err
+	}
+	return n, err
+}
+
+// printed says whether all that was printed so far was written.
+func (t *terminal) printed() error {
+	if a, ok := t.out.(*answers); ok && a.err != nil {
+		return fmt.Errorf("printing: %w", a.err)
+	}
+	return nil
+}
+
+// print writes one line of an answer; see printed.
 func (t *terminal) print(format string, args ...any) {
 	fmt.Fprintf(t.out, format+"\n", args...)
 }

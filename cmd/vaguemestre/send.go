@@ -91,7 +91,11 @@ func (t *terminal) send(ctx context.Context, f sendFlags, path string) error {
 		if err != nil {
 			return errors.Join(unsent(err, key), key.settle(err))
 		}
-		if err := t.printReceipt(m, r); err != nil {
+		err = t.printReceipt(m, r)
+		if err == nil {
+			err = t.printed()
+		}
+		if err != nil {
 			return err // the key stays: the same command prints the receipt again
 		}
 		return key.forget()
