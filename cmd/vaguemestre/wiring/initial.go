@@ -25,8 +25,9 @@ var (
 	ErrMade = errors.New("the folder holds a broker already")
 )
 
-// markUnfinished is there from the first file of a new data directory to the
-// last: whoever finds it knows that nothing beside it was ever used.
+// markUnfinished is there from the first file of a new data directory until it
+// becomes the configuration, in one step: whoever finds it knows that nothing
+// beside it was ever used.
 const markUnfinished = "init.unfinished"
 
 // Initial makes a new data directory: local secret, keys of the broker and of
@@ -55,15 +56,29 @@ func Initial(ctx context.Context, dir string, c config.Config, passphrase []byte
 	}
 	err = errors.Join(first(d, n), n.Close(ctx))
 	if err == nil {
-		err = config.WriteInitial(filepath.Join(dir, config.FileName), d.Config)
-	}
-	if err == nil {
-		err = os.Remove(filepath.Join(dir, markUnfinished))
+		err = finish(dir, d.Config)
 	}
 	if err != nil {
 		return fmt.Errorf("new data directory: %w", err)
 	}
 	return nil
+}
+
+// finish makes the configuration of the mark itself: at no moment do the two
+// stand side by side, whatever kills this process.
+func finish(dir string, c config.Config) error {
+	mark := filepath.Join(dir, markUnfinished)
+	if err := config.WriteInitial(mark, c); err != nil {
+		return err
+	}
+	if err := os.Rename(mark, filepath.Join(dir, config.FileName)); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // judged refuses what the directory would refuse, before anything is made: the
