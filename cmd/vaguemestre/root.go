@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -40,6 +41,7 @@ func newRootCommand(t *terminal) *cobra.Command {
 	root.SetIn(t.stdin)
 	root.SetOut(t.out)
 	root.SetErr(t.talk)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return spelt(c) }
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
 			// A slip in the name of a command: its flags are unknown only for that.
@@ -115,6 +117,19 @@ func required(c *cobra.Command, name string) {
 		}
 		return nil
 	}
+}
+
+// spelt refuses words of people that are not UTF-8: on their way to the broker
+// each such byte would become U+FFFD, and what is signed would not be what was
+// typed. All other flags are ids, which the broker looks up, or names of files,
+// which may have any bytes.
+func spelt(c *cobra.Command) error {
+	for _, name := range []string{"actor", "function", "number", "reason", "place"} {
+		if f := c.Flags().Lookup(name); f != nil && !utf8.ValidString(f.Value.String()) {
+			return &usageError{text: "--" + name + ": not UTF-8", hint: "type it in a terminal that is set to UTF-8, such as with LANG=C.UTF-8"}
+		}
+	}
+	return nil
 }
 
 // answer prints a value as JSON, on one line.
