@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vaguemestre/broker"
 	"vaguemestre/broker/directory"
 	"vaguemestre/cmd/vaguemestre/wiring"
 	"vaguemestre/config"
@@ -99,8 +100,34 @@ func checkConfig(file string) ([]foundFault, error) {
 		}
 	}
 	out = append(out, missingFiles(file, c)...)
+	if len(out) == 0 {
+		out = notServed(file, c)
+	}
 	slices.SortStableFunc(out, func(a, b foundFault) int { return a.Line - b.Line })
 	return out, nil
+}
+
+// notServed is what serve would refuse beyond forms and words: certificates that
+// are not those of the fingerprints, and parties that no carrier reaches.
+func notServed(file string, c config.Config) (out []foundFault) {
+	if filepath.Base(file) != config.FileName {
+		return nil // another file beside the one that is served: see served
+	}
+	d, err := wiring.Load(filepath.Dir(file), nil)
+	if err != nil {
+		return []foundFault{{0, "certificates", err.Error()}}
+	}
+	var away *wiring.UnreachableError
+	if !errors.As(d.Reachable(), &away) {
+		return nil
+	}
+	for i, p := range c.Parties {
+		if slices.Contains(away.Brokers, broker.BrokerID(p.Home)) {
+			key := fmt.Sprintf("parties[%d].home", i)
+			out = append(out, foundFault{c.Line(key), key, "no carrier reaches that broker: " + away.Hint()})
+		}
+	}
+	return out
 }
 
 // missingFiles looks for the files that the configuration names.
