@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -206,9 +207,29 @@ func (c *checker) party(at string, p Party) {
 	c.patience(at+".patience", p.Patience)
 }
 
+// The longest that a party may be let stay silent: without a bound, a patience
+// would be the switch that turns the alarm off (DESIGN section 1, 3). No text
+// gives these; they are far above the defaults of package clock.
+const (
+	maxPatienceU0 = 24 * time.Hour
+	maxPatienceU1 = 7 * 24 * time.Hour
+	maxPatienceU2 = 60 * 24 * time.Hour
+)
+
 func (c *checker) patience(at string, p Patience) {
 	if p.U0 < 0 || p.U1 < 0 || p.U2 < 0 || p.U2Days < 0 {
 		c.fault(at, "want no negative delay")
+	}
+	for _, d := range []struct {
+		key        string
+		long, most time.Duration
+	}{
+		{"u0", p.U0, maxPatienceU0}, {"u1", p.U1, maxPatienceU1}, {"u2", p.U2, maxPatienceU2},
+		{"u2_days", time.Duration(p.U2Days) * 24 * time.Hour, maxPatienceU2},
+	} {
+		if d.long > d.most {
+			c.fault(at+"."+d.key, fmt.Sprintf("want no more than %d hours: a longer silence would raise no alarm", d.most/time.Hour))
+		}
 	}
 	if p.DayEnd < 0 || p.DayEnd.Hours() > 24 {
 		c.fault(at+".day_end", "want an hour of the day")

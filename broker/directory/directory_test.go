@@ -174,12 +174,17 @@ func TestRefused(t *testing.T) {
 		"telephone with words":         {func(l *Listing) { l.Parties[0].Telephone = "appeler" }, "telephone"},
 		"unknown zone":                 {func(l *Listing) { l.Parties[0].Zone = "paris" }, "zone"},
 		"negative patience":            {func(l *Listing) { l.Parties[0].Patience.U2Days = -1 }, "patience"},
-		"day of 25 hours":              {func(l *Listing) { l.Parties[0].Patience.DayEnd = 25 * time.Hour }, "day_end"},
-		"policy without kind":          {func(l *Listing) { l.Policy[0].Kind = "" }, "policy[0].kind"},
-		"policy without article":       {func(l *Listing) { l.Policy[0].Article = "" }, "policy[0].article"},
-		"policy from an unknown role":  {func(l *Listing) { l.Policy[0].From = "crip" }, "policy[0].from"},
-		"policy to an unknown role":    {func(l *Listing) { l.Policy[0].To = "" }, "policy[0].to"},
-		"policy row given twice":       {func(l *Listing) { l.Policy = append(l.Policy, l.Policy[0]) }, "policy[3]"},
+		// A patience without end would be a switch that turns the alarm off.
+		"patience of years, U0":       {func(l *Listing) { l.Parties[0].Patience.U0 = 876_000 * time.Hour }, "parties[0].patience.u0"},
+		"patience of years, U1":       {func(l *Listing) { l.Parties[0].Patience.U1 = 876_000 * time.Hour }, "parties[0].patience.u1"},
+		"patience of years, U2":       {func(l *Listing) { l.Parties[0].Patience.U2 = 876_000 * time.Hour }, "parties[0].patience.u2"},
+		"patience of years, days":     {func(l *Listing) { l.Parties[0].Patience.U2Days = 5000 }, "parties[0].patience.u2_days"},
+		"day of 25 hours":             {func(l *Listing) { l.Parties[0].Patience.DayEnd = 25 * time.Hour }, "day_end"},
+		"policy without kind":         {func(l *Listing) { l.Policy[0].Kind = "" }, "policy[0].kind"},
+		"policy without article":      {func(l *Listing) { l.Policy[0].Article = "" }, "policy[0].article"},
+		"policy from an unknown role": {func(l *Listing) { l.Policy[0].From = "crip" }, "policy[0].from"},
+		"policy to an unknown role":   {func(l *Listing) { l.Policy[0].To = "" }, "policy[0].to"},
+		"policy row given twice":      {func(l *Listing) { l.Policy = append(l.Policy, l.Policy[0]) }, "policy[3]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listing()
