@@ -100,3 +100,23 @@ func TestNothingErasesTheData(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenStaysOffPaper: what init prints ends with a token that gives every
+// right; the sheet is handed to other institutions, and a printer keeps what it
+// prints.
+func TestTokenStaysOffPaper(t *testing.T) {
+	manual := read(t, "../docs/install.md")
+	_, file, found := strings.Cut(manual, "--telephone '+33 3 00 00 00 00' > ")
+	file, _, _ = strings.Cut(file, "\n")
+	if !found || file == "" {
+		t.Fatal("the file that init writes is not found")
+	}
+	for line := range strings.Lines(manual) {
+		if strings.Contains(line, "lpr") && strings.Contains(line, file) {
+			t.Errorf("the token is printed on paper: %s", line)
+		}
+	}
+	if !strings.Contains(manual, "keys sheet --data /var/lib/vaguemestre | lpr") {
+		t.Error("the sheet alone is not printed")
+	}
+}
