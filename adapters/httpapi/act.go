@@ -33,6 +33,9 @@ func (a *API) act(x *exchange) error {
 		return err
 	}
 	text, err := readAll(progressReader{x}, maxAct)
+	if err == nil {
+		err = a.still(x)
+	}
 	if err != nil {
 		return err
 	}

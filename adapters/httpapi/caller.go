@@ -10,6 +10,7 @@ import (
 type caller struct {
 	application string
 	party       broker.PartyID
+	token       string // digest of its token, "" on Local
 	local       bool
 }
 
@@ -44,7 +45,7 @@ func (a *API) judgeToken(x *exchange, r route) error {
 	if !t.Valid(now) || !a.atHome(t.Party) {
 		return newProblem(CodeTokenInvalid)
 	}
-	x.caller = caller{application: t.Application, party: t.Party}
+	x.caller = caller{application: t.Application, party: t.Party, token: digest}
 	if err := a.count(digest); err != nil {
 		return err
 	}
@@ -52,6 +53,19 @@ func (a *API) judgeToken(x *exchange, r route) error {
 		return newProblem(CodeRight)
 	}
 	return nil
+}
+
+// still finds, once the body of a request has come, whether its token serves yet.
+// An upload may take hours; whoever stole a token must not deposit after its end.
+func (a *API) still(x *exchange) error {
+	if x.caller.local {
+		return nil
+	}
+	t, err := a.o.Tokens.Token(x.caller.token)
+	if err == nil && !t.Valid(a.o.Now()) {
+		err = newProblem(CodeTokenInvalid)
+	}
+	return err
 }
 
 func (a *API) count(who string) error {

@@ -52,10 +52,13 @@ func (a *API) submit(x *exchange) error {
 	}
 	sub := broker.Submission{From: x.caller.party, Basis: broker.Declared, Key: key}
 	if form == typeForm {
-		err = readForm(x, boundary, &sub)
+		err = readForm(x, boundary, &sub, a.still)
 	} else {
 		var text []byte
 		if text, err = readAll(progressReader{x}, maxMessage); err == nil {
+			err = a.still(x)
+		}
+		if err == nil {
 			err = fill(&sub, text)
 		}
 	}
@@ -94,9 +97,10 @@ func fill(sub *broker.Submission, text []byte) error {
 }
 
 // readForm reads the first part of a form and prepares the others, which the
-// broker reads when it seals.
-func readForm(x *exchange, boundary string, sub *broker.Submission) error {
+// broker reads when it seals. still is asked at the end of the form.
+func readForm(x *exchange, boundary string, sub *broker.Submission, still func(*exchange) error) error {
 	u := newUpload(progressReader{x}, boundary)
+	u.still = func() error { return still(x) }
 	text, err := u.message()
 	if err != nil {
 		return err

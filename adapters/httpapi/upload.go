@@ -19,6 +19,7 @@ const (
 type upload struct {
 	body  io.Reader
 	parts *multipart.Reader
+	still func() error // whether the caller may send yet, once all has come
 }
 
 func newUpload(body io.Reader, boundary string) *upload {
@@ -82,7 +83,7 @@ func (u *upload) pieces(n int) []io.Reader {
 	return out
 }
 
-// end checks that no part follows, and reads the little that may.
+// end checks that no part follows, reads the little that may, and asks still.
 func (u *upload) end() error {
 	part, err := u.parts.NextRawPart()
 	if err == nil {
@@ -97,7 +98,7 @@ func (u *upload) end() error {
 	} else if n == 1024 {
 		return newProblem(CodeUploadCut).hint("bytes after the last part")
 	}
-	return nil
+	return u.still()
 }
 
 // piece is one part of a form that is opened when it is first read.

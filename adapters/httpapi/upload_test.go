@@ -261,3 +261,41 @@ func call1(s *httptest.Server, header map[string]string) int {
 	resp.Body.Close()
 	return resp.StatusCode
 }
+
+// A token that is revoked while its upload is still coming deposits nothing:
+// whoever stole it could otherwise keep uploads open, as slow as they like, and
+// deposit days after its end.
+func TestRevokedWhileUploading(t *testing.T) {
+	tn := newTown(t, nil)
+	e, pdf := alert(t)
+	body, ctype := form(t, e, pdf)
+	text := body.Bytes()
+	tn.secrets[ase] = tn.token(ase, broker.RightSend)
+	digest, err := httpapi.ParseToken(tn.secrets[ase])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := tn.raw(ctype, len(text))
+	defer c.Close()
+	half := len(text) - len(pdf) // the message is whole, the piece is coming
+	if _, err := c.Write(text[:half]); err != nil {
+		t.Fatal(err)
+	}
+	if err := tn.at(ase).RevokeToken(t.Context(), digest); err != nil {
+		t.Fatal(err)
+	}
+	before := tn.kept(nord)
+	if _, err := c.Write(text[half:]); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the upload of a revoked token: %d", resp.StatusCode)
+	}
+	if after := tn.kept(nord); after != before {
+		t.Errorf("left %+v, want %+v", after, before)
+	}
+}
