@@ -252,3 +252,58 @@ func TestNoticeChange(t *testing.T) {
 	step(l, "changé")
 	step(l, "")
 }
+
+// A key that was there before this call may be that of an accepted submission
+// whose receipt was lost: no answer to this call ends it, else the same
+// submission is deposited twice.
+func TestSettleAnOldKey(t *testing.T) {
+	for _, err := range []error{errChanged, &serving.Problem{Status: 400, Code: httpapi.CodeUploadCut}, &serving.Problem{Status: 413, Code: httpapi.CodeTooLarge}} {
+		dir := t.TempDir()
+		first, kerr := keepKey(dir, nil)
+		if kerr != nil {
+			t.Fatal(kerr)
+		}
+		again, kerr := keepKey(dir, nil)
+		if kerr != nil {
+			t.Fatal(kerr)
+		}
+		if serr := again.settle(err); serr != nil {
+			t.Fatal(serr)
+		}
+		if last, kerr := keepKey(dir, nil); kerr != nil || last.value != first.value {
+			t.Errorf("%v: the key of the first call was forgotten, %v", err, kerr)
+		}
+	}
+}
+
+// Somebody who finds a token where it should not be has the whole of it, not
+// its first characters.
+func TestRevokeByTheTokenItself(t *testing.T) {
+	secret, digest, hint, err := httpapi.NewToken(strings.NewReader(strings.Repeat("x", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"items":[{"hint":"vmt_autre","digest":"`+strings.Repeat("0", 64)+`"},{"hint":"`+hint+`","digest":"`+digest+`"}]}`)
+	})
+	b := &client{http: &http.Client{Transport: serving.InProcess(h)}}
+	for _, named := range []string{secret, hint, digest, digest[:10]} {
+		k, err := tokenBeginning(context.Background(), b, named)
+		if err != nil || k.Digest != digest {
+			t.Errorf("by %d characters: %v", len(named), err)
+		}
+	}
+	if _, err := tokenBeginning(context.Background(), b, secret[:20]+"A"+secret[21:]); err == nil {
+		t.Error("another token was found")
+	}
+}
+
+// An --out without a name must not print the document of a child instead.
+func TestReadOutNeedsAName(t *testing.T) {
+	var out, talk bytes.Buffer
+	code := run(context.Background(), []string{"read", "01981c0e-0000-7000-8000-000000000000", "--as", "je-lille", "--data", t.TempDir(), "--out", ""}, strings.NewReader(""), &out, &talk)
+	if code != exitUsage || !strings.Contains(talk.String(), "--out") {
+		t.Errorf("exit %d, %s", code, talk.String())
+	}
+}

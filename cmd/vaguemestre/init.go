@@ -76,6 +76,9 @@ type made struct {
 
 func (t *terminal) init(ctx context.Context, f initFlags) error {
 	c := f.configuration()
+	if err := f.judge(c); err != nil {
+		return err
+	}
 	if err := wiring.Vacant(f.data); err != nil {
 		return err
 	}
@@ -110,6 +113,21 @@ func (t *terminal) init(ctx context.Context, f initFlags) error {
 	t.say("Next:")
 	t.say("  %s serve --config %s", selfCommand(), shellWord(m.Config))
 	return nil
+}
+
+// judge refuses, before a passphrase is asked for and anything is made, what
+// would be refused once the keys are there.
+func (f *initFlags) judge(c config.Config) error {
+	if _, err := directory.ParsePartyID(f.app); err != nil {
+		return &usageError{text: "--application: want a word of 1 to 40 of a-z, 0-9 and -", hint: "see vaguemestre init --help"}
+	}
+	_, err := config.Initial(c)
+	for _, fault := range config.Faults(err) {
+		if fault.Key == "api.listen" {
+			return &usageError{text: "--listen: " + fault.Problem, hint: "certificates are named in vaguemestre.toml once it is made"}
+		}
+	}
+	return nil // what else is wrong is said with its flag: see placed
 }
 
 // placed says which flag is at fault, rather than which line of a file that is

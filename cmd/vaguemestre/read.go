@@ -37,6 +37,9 @@ func newReadCommand(t *terminal) *cobra.Command {
 		Example: "  vaguemestre read 01981c0e-… --as parquet-lille --data ./data --out ./pli",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("out") && out == "" {
+				return &usageError{text: "--out is empty", hint: "name a folder; without --out the document is printed"}
+			}
 			return t.askAs(c.Context(), a, func(m *mailbox) error {
 				if err := t.warnWithheld(c.Context(), m, args[0]); err != nil {
 					return err

@@ -30,6 +30,7 @@ const (
 type sendKey struct {
 	path  string
 	value string
+	old   bool // it was there before this call, which may have been accepted
 }
 
 // keepKey finds the key of a submission that was begun before, or draws one. It
@@ -40,7 +41,7 @@ func keepKey(data string, fields [][]byte) (*sendKey, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("keeping the key of a submission: %w", err)
 	}
-	salt, err := once(filepath.Join(dir, sendSalt), saltSize)
+	salt, _, err := once(filepath.Join(dir, sendSalt), saltSize)
 	if err != nil {
 		return nil, err
 	}
@@ -50,53 +51,56 @@ func keepKey(data string, fields [][]byte) (*sendKey, error) {
 		mac.Write(f)
 	}
 	path := filepath.Join(dir, hex.EncodeToString(mac.Sum(nil)))
-	value, err := once(path, saltSize)
+	value, old, err := once(path, saltSize)
 	if err != nil {
 		return nil, err
 	}
-	return &sendKey{path: path, value: hex.EncodeToString(value)}, nil
+	return &sendKey{path: path, value: hex.EncodeToString(value), old: old}, nil
 }
 
 // once reads a file of n random bytes, which it makes if it is not there: whole,
-// durable, and the same for all who ask at the same time.
-func once(path string, n int) ([]byte, error) {
+// durable, and the same for all who ask at the same time. was: it was there.
+func once(path string, n int) (b []byte, was bool, err error) {
 	wrap := func(err error) error { return fmt.Errorf("keeping the key of a submission: %w", nameless(err)) }
-	b, err := os.ReadFile(path)
+	b, err = os.ReadFile(path)
+	was = err == nil
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeOnce(path, n); err != nil {
-			return nil, wrap(err)
+		if was, err = makeOnce(path, n); err != nil {
+			return nil, false, wrap(err)
 		}
 		b, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, wrap(err)
+		return nil, false, wrap(err)
 	}
 	if len(b) != n {
-		return nil, &hinted{errors.New("a file of DATA/sending is damaged"), "a submission may have been deposited without its receipt: look with inbox --sent, then remove that folder"}
+		return nil, false, &hinted{errors.New("a file of DATA/sending is damaged"), "a submission may have been deposited without its receipt: look with inbox --sent, then remove that folder"}
 	}
-	return b, nil
+	return b, was, nil
 }
 
-func makeOnce(path string, n int) error {
+// makeOnce makes the file, or says that somebody did meanwhile.
+func makeOnce(path string, n int) (was bool, err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".new-*") // 0600
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer os.Remove(f.Name())
 	b := make([]byte, n)
 	if _, err := rand.Read(b); err != nil {
-		return errors.Join(err, f.Close())
+		return false, errors.Join(err, f.Close())
 	}
 	_, err = f.Write(b)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+		return false, err
 	}
 	// Link never replaces: of two that come together, one is kept by both.
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err = os.Link(f.Name(), path)
+	if was = errors.Is(err, fs.ErrExist); err != nil && !was {
+		return false, err
 	}
-	return syncFolder(dir)
+	return was, syncFolder(dir)
 }
 
 func syncFolder(dir string) error {
@@ -116,8 +120,12 @@ func (k *sendKey) forget() error {
 }
 
 // settle forgets a key that no accepted submission can have: the broker said no,
-// or this side cut the body.
+// or this side cut the body. A key of an earlier call stays: that one may have
+// been accepted, whatever becomes of this one.
 func (k *sendKey) settle(err error) error {
+	if k.old {
+		return nil
+	}
 	if errors.Is(err, errChanged) {
 		return k.forget()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vaguemestre/adapters/httpapi"
 	"vaguemestre/broker"
 	"vaguemestre/broker/clock"
 )
@@ -156,7 +157,7 @@ func newTokenRevokeCommand(t *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "revoke PREFIX --data DIR",
 		Short:   "Stop a token, for good",
-		Long:    "Stop the token that begins with PREFIX, as token list shows it; where two begin\nalike, give the beginning of the digest that token list --json shows.",
+		Long:    "Stop the token that begins with PREFIX, as token list shows it; where two begin\nalike, give the beginning of the digest that token list --json shows. The whole token\nserves too, for who has found one where it should not be.",
 		Example: "  vaguemestre token revoke vmt_a1B2 --data ./data",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -187,6 +188,9 @@ func tokenBeginning(ctx context.Context, b *client, prefix string) (*keptToken, 
 	all, err := tokensOf(ctx, b)
 	if err != nil {
 		return nil, err
+	}
+	if digest, err := httpapi.ParseToken(prefix); err == nil {
+		prefix = digest // the token itself, by whoever found it somewhere
 	}
 	var found []keptToken
 	for _, k := range all {
