@@ -2,6 +2,8 @@ package serving
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -157,14 +159,15 @@ func (o *Operator) sendExport(ctx context.Context, s *sender, id string, ask Exp
 // scratch is a folder of our own for one call. What is in clear never lies on
 // a disk that nobody asked for: such a folder is in memory.
 func (o *Operator) scratch(clear bool) (string, error) {
-	parent := o.Data.Dir
+	parent, prefix := o.Data.Dir, scratchPrefix
 	if clear {
 		var err error
 		if parent, err = memoryFolder(); err != nil {
 			return "", err
 		}
+		prefix = clearPrefix(o.Data.Dir)
 	}
-	dir, err := os.MkdirTemp(parent, scratchPrefix+"*") // 0700
+	dir, err := os.MkdirTemp(parent, prefix+"*") // 0700
 	if err != nil {
 		return "", fmt.Errorf("folder of an export: %w", err)
 	}
@@ -173,10 +176,24 @@ func (o *Operator) scratch(clear bool) (string, error) {
 
 const scratchPrefix = ".vaguemestre-"
 
+// clearPrefix begins the names of the folders in memory of one data directory:
+// other brokers of this machine have theirs beside.
+func clearPrefix(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return scratchPrefix + hex.EncodeToString(sum[:8]) + "-"
+}
+
 // sweepScratch erases what a crash left.
 func sweepScratch(dir string) {
-	for _, pattern := range []string{scratchPrefix + "*", ".sock-*"} {
-		left, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is right
+	patterns := []string{filepath.Join(dir, scratchPrefix+"*"), filepath.Join(dir, ".sock-*")}
+	if memory, err := memoryFolder(); err == nil {
+		patterns = append(patterns, filepath.Join(memory, clearPrefix(dir)+"*"))
+	}
+	for _, pattern := range patterns {
+		left, _ := filepath.Glob(pattern) // of a folder with [ in its name nothing is found
 		for _, path := range left {
 			if info, err := os.Lstat(path); err == nil && info.IsDir() {
 				_ = os.RemoveAll(path) // the next start tries again
