@@ -114,6 +114,11 @@ func (a *API) export(x *exchange) error {
 	if a.o.Export == nil {
 		return newProblem(CodeNoExport)
 	}
+	if a.o.Broker.Journal().LowSpace() {
+		// It is prepared on the disk of the journal, whose last bytes are for
+		// settlements and evidences: a journal that cannot grow ends the broker.
+		return newProblem(CodeTemporary).retry(retrySpace)
+	}
 	proof, err := a.o.Export(x.r.Context(), s.Header.ID, x.caller.party)
 	if err != nil {
 		return err
