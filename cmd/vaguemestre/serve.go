@@ -76,6 +76,10 @@ func (t *terminal) served(ctx context.Context, file string) (*wiring.Data, error
 	if _, err := os.Stat(filepath.Join(dir, config.FileName)); errors.Is(err, fs.ErrNotExist) {
 		return nil, &hinted{fmt.Errorf("there is no configuration: %w", err), "vaguemestre init makes a broker; give its DATA/" + config.FileName}
 	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o022 != 0 {
+		// They could put a socket of theirs in the place of admin.sock.
+		return nil, &hinted{errors.New("others than its owner may write in the data directory"), "chmod go-w " + shellWord(dir)}
+	}
 	d, err := wiring.Load(dir, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &hinted{err, "put that file back, or correct its path in vaguemestre.toml: vaguemestre config check --config FILE"}
