@@ -86,7 +86,7 @@ func otherParts() []signedRefusal {
 		{name: "preamble", code: broker.ReasonAltered, change: inner(func(d *draft) {
 			d.onEntity = func(b []byte) []byte { return bytes.Replace(b, []byte("\r\n\r\n"), []byte("\r\n\r\nBonjour\r\n"), 1) }
 		})},
-		{name: "header injected in a part", code: broker.ReasonAltered, change: inner(func(d *draft) { d.parts[3].ctype = "application/pdf\r\nX-Injected: 1" })},
+		{name: "27_cleartext_header_injection", code: broker.ReasonAltered, change: inner(func(d *draft) { d.parts[3].ctype = "application/pdf\r\nX-Injected: 1" })},
 		{name: "bare line feeds", code: broker.ReasonAltered, change: inner(func(d *draft) {
 			d.onEntity = func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 		})},

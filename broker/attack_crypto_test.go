@@ -2,30 +2,33 @@ package broker_test
 
 import (
 	"bytes"
-	"compress/zlib"
 	"testing"
 
 	"vaguemestre/broker"
 )
 
+// inside changes the body by somebody who may read it.
+func inside(f func(tn *town, o opened, d *draft) []byte) func(*town, *steppedClock, *draft) {
+	return func(tn *town, _ *steppedClock, d *draft) {
+		d.onBody = func(b []byte) []byte {
+			return f(tn, takeApart(tn.t, b, tn.Identities["parquet-lille"], tn.Identities["ase-59"].Cert()), d)
+		}
+	}
+}
+
+// outside changes the body by somebody who cannot.
+func outside(f func([]byte) []byte) func(*town, *steppedClock, *draft) {
+	return func(_ *town, _ *steppedClock, d *draft) { d.onBody = f }
+}
+
 // Attacks on the ciphertext: signed header and deposit are in order, the body
 // is not. From decryption on, the only word outside is illisible; the journal
 // has the exact one.
 func TestCiphertextAttacks(t *testing.T) {
-	inside := func(f func(tn *town, o opened, d *draft) []byte) func(*town, *steppedClock, *draft) {
-		return func(tn *town, _ *steppedClock, d *draft) {
-			d.onBody = func(b []byte) []byte {
-				return f(tn, takeApart(tn.t, b, tn.Identities["parquet-lille"], tn.Identities["ase-59"].Cert()), d)
-			}
-		}
-	}
-	outside := func(f func([]byte) []byte) func(*town, *steppedClock, *draft) {
-		return func(_ *town, _ *steppedClock, d *draft) { d.onBody = f }
-	}
 	for _, c := range []signedRefusal{
-		{name: "unsigned", code: broker.ReasonUnreadable, exact: "unsigned", change: inside(func(_ *town, o opened, _ *draft) []byte { return o.wrap(o.inside[1]) })},
+		{name: "01_unsigned", code: broker.ReasonUnreadable, exact: "unsigned", change: inside(func(_ *town, o opened, _ *draft) []byte { return o.wrap(o.inside[1]) })},
 		{name: "signature taken off", code: broker.ReasonUnreadable, exact: "unsigned", change: inside(func(_ *town, o opened, _ *draft) []byte { return o.wrap(o.inside[:2]...) })},
-		{name: "signed only", code: broker.ReasonUnreadable, exact: "not_encrypted", change: inside(func(_ *town, o opened, _ *draft) []byte { return join(o.inside...) })},
+		{name: "02_signed_not_sealed", code: broker.ReasonUnreadable, exact: "not_encrypted", change: inside(func(_ *town, o opened, _ *draft) []byte { return join(o.inside...) })},
 		{name: "in clear", code: broker.ReasonUnreadable, exact: "not_encrypted", change: inside(func(_ *town, o opened, _ *draft) []byte { return join(o.inside[1]) })},
 		{name: "password packet", code: broker.ReasonUnreadable, exact: "password_packet", change: outside(func(b []byte) []byte {
 			return append(join(packet{tagSKESK, append([]byte{4, 9, 3, 8}, "saltsalt\x60"...)}), b...)
@@ -38,15 +41,15 @@ func TestCiphertextAttacks(t *testing.T) {
 			first := m.inside[0].edited(len(m.inside[0].body)-1, 0) // another signature follows
 			return o.wrap(first, o.inside[0], lit, o.inside[2], m.inside[2])
 		})},
-		{name: "forwarded to another", code: broker.ReasonUnreadable, exact: "not_intended", change: inside(func(tn *town, o opened, d *draft) []byte {
+		{name: "09_surreptitious_forwarding", code: broker.ReasonUnreadable, exact: "not_intended", change: inside(func(tn *town, o opened, d *draft) []byte {
 			// What ase wrote to je alone, sealed anew by je for the parquet.
 			forJuge := takeApart(tn.t, tn.sealFor(tn.Identities["ase-59"], []string{"je-lille"}, o.inside[1].body[6:], d.innerAt), tn.Identities["je-lille"], tn.Identities["ase-59"].Cert())
 			return o.wrap(forJuge.inside...)
 		})},
 		{name: "not encrypted to the recipient", code: broker.ReasonNotAddressee, exact: "not_addressed", change: func(_ *town, _ *steppedClock, d *draft) { d.to = []string{"je-lille"} }},
-		{name: "200 recipients", code: broker.ReasonUnreadable, exact: "too_many_recipients", change: inside(func(_ *town, o opened, _ *draft) []byte {
+		{name: "19_ten_thousand_recipients", code: broker.ReasonUnreadable, exact: "too_many_recipients", change: inside(func(_ *town, o opened, _ *draft) []byte {
 			keys := o.keys
-			for len(o.keys) < 200 {
+			for len(o.keys) < 10_000 {
 				o.keys = append(o.keys, keys[0])
 			}
 			return o.wrap(o.inside...)
@@ -60,20 +63,14 @@ func TestCiphertextAttacks(t *testing.T) {
 			}
 			return o.wrap(o.inside...)
 		})},
-		{name: "SHA-1", code: broker.ReasonUnreadable, exact: "weak_algorithm", change: inside(func(_ *town, o opened, _ *draft) []byte {
-			return o.wrap(o.inside[0].edited(2, 2), o.inside[1], o.inside[2].edited(3, 2))
-		})},
-		{name: "bomb", code: broker.ReasonUnreadable, exact: "too_large", change: inside(func(_ *town, o opened, _ *draft) []byte {
-			return o.wrap(bomb(o.inside[0], 330<<20))
-		})},
 		{name: "compression in compression", code: broker.ReasonUnreadable, exact: "compressed", change: inside(func(_ *town, o opened, _ *draft) []byte {
 			return o.wrap(deflated(deflated(o.inside...)))
 		})},
 		{name: "trailing bytes", code: broker.ReasonUnreadable, exact: "trailing_bytes", change: outside(func(b []byte) []byte { return append(b, 0) })},
-		{name: "two messages joined", code: broker.ReasonUnreadable, exact: "trailing_bytes", change: outside(func(b []byte) []byte { return append(b, b...) })},
+		{name: "20_two_messages_joined", code: broker.ReasonUnreadable, exact: "trailing_bytes", change: outside(func(b []byte) []byte { return append(b, b...) })},
 		{name: "truncation", code: broker.ReasonUnreadable, exact: "truncated", change: outside(func(b []byte) []byte { return b[:len(b)/2] })},
 		{name: "integrity code altered", code: broker.ReasonUnreadable, exact: "undecipherable", change: outside(func(b []byte) []byte { b[len(b)-1] ^= 1; return b })},
-		{name: "no integrity packet", code: broker.ReasonUnreadable, exact: "weak_algorithm", change: inside(func(_ *town, o opened, _ *draft) []byte {
+		{name: "12_no_integrity_packet", code: broker.ReasonUnreadable, exact: "weak_algorithm", change: inside(func(_ *town, o opened, _ *draft) []byte {
 			return join(append(o.keys, packet{9, make([]byte, 400)})...)
 		})},
 	} {
@@ -82,31 +79,6 @@ func TestCiphertextAttacks(t *testing.T) {
 			tn.refusesSigned(c, clock)
 		})
 	}
-}
-
-// deflated is one compressed packet, ZLIB.
-func deflated(list ...packet) packet {
-	var b bytes.Buffer
-	b.WriteByte(2)
-	w := zlib.NewWriter(&b)
-	w.Write(join(list...))
-	w.Close()
-	return packet{tagCompressed, b.Bytes()}
-}
-
-// bomb is a literal of n zeros, deflated, without its signature: nobody gets
-// that far.
-func bomb(onePass packet, n int) packet {
-	var b bytes.Buffer
-	b.WriteByte(2)
-	w := zlib.NewWriter(&b)
-	w.Write(join(onePass))
-	w.Write([]byte{0xc0 | tagLiteral, 255, byte((n + 6) >> 24), byte((n + 6) >> 16), byte((n + 6) >> 8), byte(n + 6), 'b', 0, 0, 0, 0, 0})
-	for zeros := make([]byte, 1<<20); n > 0; n -= len(zeros) {
-		w.Write(zeros)
-	}
-	w.Close()
-	return packet{tagCompressed, b.Bytes()}
 }
 
 // What gpg writes otherwise than we do is lawful: one layer of compression.
@@ -128,7 +100,10 @@ func TestCompressedBodyIsLawful(t *testing.T) {
 
 // One bit of each part of a pli, at many places: never consigned, unless the
 // change changes nothing of what is signed.
-func TestBitFlips(t *testing.T) {
+// Package seal flips every bit of a message; here, what a broker adds to it.
+func TestBitFlips(t *testing.T) { t.Run("13_every_bit_flip", bitFlips) }
+
+func bitFlips(t *testing.T) {
 	tn, _ := stepped(t)
 	flip := func(b []byte, i int) []byte {
 		c := bytes.Clone(b)
@@ -183,4 +158,7 @@ func TestBitFlips(t *testing.T) {
 			}
 		}
 	})
+	tn.t = t
+	tn.discreet()
+	verdict(t, broker.ConsignFailed, broker.ReasonUnreadable)
 }

@@ -62,7 +62,7 @@ func TestDepositAttacks(t *testing.T) {
 		{name: "deposit older than thirty days", code: broker.ReasonBackDated, change: func(_ *town, c *steppedClock, d *draft) {
 			c.advance(30*day + time.Hour)
 		}},
-		{name: "future-dated deposit", code: broker.ReasonBackDated, change: func(_ *town, c *steppedClock, d *draft) {
+		{name: "06_future_dated", code: broker.ReasonBackDated, change: func(_ *town, c *steppedClock, d *draft) {
 			d.signedAt, d.stampedAt = d.signedAt.Add(6*time.Minute), d.stampedAt.Add(6*time.Minute)
 		}},
 		{name: "inner signature of another day", code: broker.ReasonInnerSignature, change: func(_ *town, c *steppedClock, d *draft) {
@@ -72,10 +72,20 @@ func TestDepositAttacks(t *testing.T) {
 		{name: "future-dated inner signature", code: broker.ReasonInnerSignature, change: func(_ *town, _ *steppedClock, d *draft) {
 			d.innerAt = d.innerAt.Add(time.Hour)
 		}},
+		// What a party with an old key can do at most: sign before the end, deposit after.
+		{name: "05_expired", code: broker.ReasonExpired, change: func(tn *town, c *steppedClock, d *draft) {
+			now := c.Now().Truncate(time.Second)
+			old := tn.identity(now.Add(-time.Hour), 58*time.Minute)
+			for _, b := range []broker.BrokerID{nord, justice} {
+				tn.Ring(b).AddCert("ase-59", old.Cert())
+			}
+			tn.Identities["ase-59"], d.signer = old, old
+			d.signedAt, d.innerAt = now.Add(-3*time.Minute), now.Add(-3*time.Minute)
+		}},
 		{name: "key retired before deposit", code: broker.ReasonRetired, change: func(tn *town, _ *steppedClock, d *draft) {
 			tn.revoke("ase-59", d.stampedAt.Add(-time.Minute), false)
 		}},
-		{name: "key revoked as compromised before deposit", code: broker.ReasonRevoked, change: func(tn *town, _ *steppedClock, d *draft) {
+		{name: "04_revoked", code: broker.ReasonRevoked, change: func(tn *town, _ *steppedClock, d *draft) {
 			tn.revoke("ase-59", d.stampedAt.Add(-time.Minute), true)
 		}},
 		{name: "broker's key revoked before deposit", code: broker.ReasonDeposit, change: func(tn *town, _ *steppedClock, d *draft) {
@@ -87,21 +97,6 @@ func TestDepositAttacks(t *testing.T) {
 			tn.refusesSigned(c, clock)
 		})
 	}
-}
-
-// A key that expired between its signature and the deposit: what a party with
-// an old key can do at most.
-func TestKeyExpiredBeforeDeposit(t *testing.T) {
-	tn, clock := stepped(t)
-	now := clock.Now().Truncate(time.Second)
-	old := tn.identity(now.Add(-time.Hour), 58*time.Minute)
-	for _, b := range []broker.BrokerID{nord, justice} {
-		tn.Ring(b).AddCert("ase-59", old.Cert())
-	}
-	tn.Identities["ase-59"] = old
-	tn.refusesSigned(signedRefusal{code: broker.ReasonExpired, change: func(_ *town, _ *steppedClock, d *draft) {
-		d.signedAt, d.innerAt = now.Add(-3*time.Minute), now.Add(-3*time.Minute)
-	}}, clock)
 }
 
 // identity is a fresh one; lifetime 0 is the default.

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"vaguemestre/broker"
+	"vaguemestre/broker/journal"
 	"vaguemestre/cmd/vaguemestre/wiring"
+	"vaguemestre/crypto/seal"
 )
 
 const day = 24 * time.Hour
@@ -40,8 +42,16 @@ func TestUnsignedRefusals(t *testing.T) {
 		to         broker.PartyID
 	}{
 		{"unsigned header", broker.RefusedSignature, func(_ *town, d *draft) { d.onParcel = func(p *broker.PliParcel) { p.HeaderSig = nil } }, nord, parquet},
-		{"wrong signer", broker.RefusedSignature, func(tn *town, d *draft) { d.signer = tn.stranger() }, nord, parquet},
-		{"signed by another party", broker.RefusedSignature, func(tn *town, d *draft) { d.signer = tn.Identities["je-lille"] }, nord, parquet},
+		{"03_unknown_signer", broker.RefusedSignature, func(tn *town, d *draft) { d.signer = tn.stranger() }, nord, parquet},
+		{"08_signer_is_not_the_sender", broker.RefusedSignature, func(tn *town, d *draft) { d.signer = tn.Identities["je-lille"] }, nord, parquet},
+		{"26_forged_user_id", broker.RefusedSignature, func(tn *town, d *draft) {
+			d.signer = tn.namesake(tn.Identities["ase-59"].Cert().UserID())
+		}, nord, parquet},
+		{"armor header injected before the signature", broker.RefusedSignature, func(_ *town, d *draft) {
+			d.onParcel = func(p *broker.PliParcel) {
+				p.HeaderSig = append([]byte("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n"+canary+"\n"), p.HeaderSig...)
+			}
+		}, nord, parquet},
 		{"signed by the sender's broker", broker.RefusedSignature, func(tn *town, d *draft) {
 			d.signer = tn.Identities["courrier-nord"]
 			d.innerSigner = tn.Identities["ase-59"]
@@ -105,9 +115,62 @@ func TestUnsignedRefusals(t *testing.T) {
 				t.Errorf("journaled refusals: %q", got)
 			}
 			tn.keepsNothing(d)
+			tn.lawfulNeighbour()
 			tn.discreet()
+			verdict(t, "refused", c.code)
 		})
 	}
+}
+
+// verdict is the line that the table of attacks is made of.
+func verdict[S ~string](t *testing.T, event S, code string) {
+	t.Helper()
+	t.Logf("verdict: %s %s", event, code)
+}
+
+// lawfulNeighbour checks that an honest pli passes where an attack did not. A
+// sender whose key was stolen takes another first.
+func (tn *town) lawfulNeighbour() {
+	tn.t.Helper()
+	now := tn.Plan.Now()
+	for _, owner := range []string{"ase-59", "courrier-nord"} {
+		if tn.Ring(justice).Usable(owner, now, false) == nil && tn.Identities[owner].Cert().Standing(now, seal.ToSign) == seal.Usable {
+			continue
+		}
+		next := tn.identity(now.Add(-time.Minute), 0)
+		tn.Ring(justice).AddCert(owner, next.Cert())
+		tn.Identities[owner] = next
+	}
+	p, d := tn.forgery(nil)
+	if err := tn.receive(p); err != nil {
+		tn.t.Fatalf("a lawful neighbour: %v", err)
+	}
+	if st := tn.progress(justice, d.h.ID, parquet); !st.Delivered() || st.Flags != 0 {
+		tn.t.Errorf("a lawful neighbour: %+v, exactly %q", st, tn.at(justice).Exact(d.h.ID, parquet))
+	}
+}
+
+// leaves lists the types of the events of a journal, from one on.
+func (tn *town) leaves(at broker.BrokerID, from uint64) (types []string) {
+	tn.t.Helper()
+	err := tn.Nodes[at].Journal.View(func(v journal.View) error {
+		for n := from; n < v.Size(); n++ {
+			text, err := v.Leaf(n)
+			if err != nil {
+				return err
+			}
+			l, err := journal.ParseLeaf(text)
+			if err != nil {
+				return err
+			}
+			types = append(types, l.Type)
+		}
+		return nil
+	})
+	if err != nil {
+		tn.t.Fatal(err)
+	}
+	return types
 }
 
 // signedRefusal is an attack that the sender signed: the refusal is signed
@@ -128,8 +191,13 @@ func (tn *town) refusesSigned(c signedRefusal, clock *steppedClock) {
 			t.Fatal(err)
 		}
 	}
+	size := tn.Nodes[justice].Journal.Head().Size
 	if err := tn.receive(p); err != nil {
 		t.Fatalf("judged plis are answered with nil: %v", err)
+	}
+	// What was signed is a fact, refused or not; nothing else is written.
+	if got := strings.Join(tn.leaves(justice, size), " "); got != "pli consign_failed" && got != "pli accepted consign_failed" {
+		t.Errorf("events for one refusal: %s", got)
 	}
 	e := tn.reception(d.h.ID, parquet)
 	if e.Event != broker.ConsignFailed || e.ReasonCode != c.code || e.By != string(parquet) || e.HeaderSHA256 != broker.Digest(p.Header) {
@@ -157,7 +225,9 @@ func (tn *town) refusesSigned(c signedRefusal, clock *steppedClock) {
 			t.Errorf("the sender does not see it: %+v", st)
 		}
 	}
+	tn.lawfulNeighbour()
 	tn.discreet()
+	verdict(t, e.Event, strings.TrimSpace(e.ReasonCode+" "+c.exact))
 }
 
 // A pli that was misled: its header does not name the party to which it comes.
@@ -170,7 +240,9 @@ func TestNotAddressee(t *testing.T) {
 }
 
 // A body beyond the limit is refused before it is stored, or even asked for.
-func TestTooLarge(t *testing.T) {
+func TestTooLarge(t *testing.T) { t.Run("17_oversize_literal", tooLarge) }
+
+func tooLarge(t *testing.T) {
 	clock := newSteppedClock()
 	tn := newTown(t, func(p *wiring.Plan) { clock.plan(p); p.MaxBody = 10_000 })
 	tn.refusesSigned(signedRefusal{code: broker.ReasonTooLarge, change: func(_ *town, _ *steppedClock, d *draft) {

@@ -17,6 +17,10 @@ import (
 func TestReplay(t *testing.T) {
 	tn, clock := stepped(t)
 	ctx := context.Background()
+	in := func(name string, f func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) { tn.t = t; f(t) })
+		tn.t = t
+	}
 	p, d := tn.forgery(nil)
 	if err := tn.at(nord).Plant(ctx, p, d.body); err != nil {
 		t.Fatal(err)
@@ -27,11 +31,36 @@ func TestReplay(t *testing.T) {
 	}
 	once := size()
 	clock.advance(40 * day) // the memory of receptions has no end
-	for range 3 {
-		if err := tn.receive(p); err != nil || size() != once {
-			t.Fatalf("the same bytes: %v, %d events more", err, size()-once)
+	in("10_replay", func(t *testing.T) {
+		for range 3 {
+			if err := tn.receive(p); err != nil || size() != once {
+				t.Fatalf("the same bytes: %v, %d events more", err, size()-once)
+			}
 		}
+		verdict(t, "the stored receipt,", "no event")
+	})
+	in("11_replay_in_altered_envelope", func(t *testing.T) { tn.replayAltered(p, d) })
+}
+
+// replayAltered: the content that the parquet holds comes again, in another
+// envelope: under its id, and what its signer sealed under another.
+func (tn *town) replayAltered(p *broker.PliParcel, d *draft) {
+	t, ctx := tn.t, context.Background()
+	t.Helper()
+	again, e := tn.forgery(func(e *draft) {
+		e.onBody = func(b []byte) []byte {
+			fresh := takeApart(t, b, tn.Identities["parquet-lille"], tn.Identities["ase-59"].Cert())
+			held := takeApart(t, d.body, tn.Identities["parquet-lille"], tn.Identities["ase-59"].Cert())
+			return fresh.wrap(held.inside...) // another session key, the old signed content
+		}
+	})
+	if err := errors.Join(tn.at(nord).Plant(ctx, again, e.body), tn.receive(again)); err != nil {
+		t.Fatal(err)
 	}
+	if r := tn.reception(e.h.ID, parquet); r.Event != broker.ConsignFailed || r.ReasonCode != broker.ReasonInnerSignature {
+		t.Errorf("old content under a new id: %s %s", r.Event, r.ReasonCode)
+	}
+	tn.keepsNothingButOf(e, d)
 	other, _ := tn.forgery(func(e *draft) {
 		e.h.ID, e.inner.ID, e.acte.ID = d.h.ID, d.h.ID, d.h.ID
 		e.h.Urgency, e.inner.Urgency = broker.U2, broker.U2
@@ -61,7 +90,18 @@ func TestReplay(t *testing.T) {
 	if st := tn.progress(nord, d.h.ID, parquet); st.Progress != broker.Consigned || st.Flags != 0 {
 		t.Errorf("state at the sender's: %+v", st)
 	}
+	tn.lawfulNeighbour()
 	tn.discreet()
+	verdict(t, broker.ConsignFailed, broker.ReasonReplay)
+}
+
+// keepsNothingButOf checks that of two plis only the second can be read.
+func (tn *town) keepsNothingButOf(refused, held *draft) {
+	tn.t.Helper()
+	_, received, err := tn.at(justice).Plis(parquet)
+	if err != nil || slices.Contains(received, refused.h.ID) || !slices.Contains(received, held.h.ID) {
+		tn.t.Errorf("received: %d plis, %v", len(received), err)
+	}
 }
 
 // Bytes of the body that are not those of the signed header are the fault of

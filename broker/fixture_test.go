@@ -1,10 +1,13 @@
 package broker_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ import (
 type town struct {
 	*wiring.World
 	t    *testing.T
+	logs *logBook
 	stop context.CancelFunc
 	done chan error
 }
@@ -29,11 +33,33 @@ const (
 	juge    = broker.PartyID("je-lille")
 )
 
+// logBook is a log that many write and a test reads.
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *logBook) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // newTown makes the town; change may alter its plan.
 func newTown(t *testing.T, change func(*wiring.Plan)) *town {
 	t.Helper()
 	brokers, parties := wiring.Lille()
-	p := wiring.Plan{Root: t.TempDir(), Demonstration: true, Brokers: brokers, Parties: parties}
+	logs := &logBook{}
+	p := wiring.Plan{
+		Root: t.TempDir(), Demonstration: true, Brokers: brokers, Parties: parties,
+		Log: slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
 	if change != nil {
 		change(&p)
 	}
@@ -41,7 +67,7 @@ func newTown(t *testing.T, change func(*wiring.Plan)) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tn := &town{World: w, t: t}
+	tn := &town{World: w, t: t, logs: logs}
 	t.Cleanup(func() {
 		tn.halt()
 		if err := w.Close(context.Background()); err != nil {

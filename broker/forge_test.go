@@ -207,9 +207,12 @@ func (tn *town) detached(by *seal.Identity, data []byte, at time.Time) []byte {
 }
 
 // stranger is somebody whom no directory lists.
-func (tn *town) stranger() *seal.Identity {
+func (tn *town) stranger() *seal.Identity { return tn.namesake("Inconnu <inconnu@example.test>") }
+
+// namesake is a stranger who calls himself as he likes.
+func (tn *town) namesake(userID string) *seal.Identity {
 	tn.t.Helper()
-	id, err := seal.Generate("Inconnu <inconnu@example.test>", seal.Options{Created: tn.Plan.Now().Add(-time.Hour).Truncate(time.Second)})
+	id, err := seal.Generate(userID, seal.Options{Created: tn.Plan.Now().Add(-time.Hour).Truncate(time.Second)})
 	if err != nil {
 		tn.t.Fatal(err)
 	}
@@ -320,9 +323,12 @@ func (tn *town) bodyFiles(at broker.BrokerID) (files []string) {
 	return files
 }
 
-// discreet checks that no journal holds the canary in clear.
+// discreet checks that no journal and no log holds the canary in clear.
 func (tn *town) discreet() {
 	tn.t.Helper()
+	if strings.Contains(tn.logs.String(), canary) {
+		tn.t.Error("a log names a person")
+	}
 	for _, b := range []broker.BrokerID{nord, justice} {
 		if bytes.Contains(readFile(tn.t, filepath.Join(tn.Dir(b), "journal.db")), []byte(canary)) {
 			tn.t.Errorf("the journal of %s names a person", b)
