@@ -112,6 +112,12 @@ func (b *Broker) actable(a Act) (Header, string, error) {
 		return Header{}, "", &Refusal{Code: RefusedFuture, Field: "done_at", Hint: "the date of the act is in the future"}
 	case !a.Actor.valid():
 		return Header{}, "", &Refusal{Code: RefusedActor, Field: "actor", Hint: hintActor}
+	case !oneLine(a.Number):
+		return Header{}, "", &Refusal{Code: RefusedDetail, Field: "number", Hint: hintText}
+	case !someLines(a.Reason):
+		return Header{}, "", &Refusal{Code: RefusedDetail, Field: "reason", Hint: hintText}
+	case !oneLine(a.Place):
+		return Header{}, "", &Refusal{Code: RefusedDetail, Field: "place", Hint: hintText}
 	}
 	if err := claimable(a.Basis, a.Assertion); err != nil {
 		return Header{}, "", err
@@ -123,6 +129,8 @@ func (b *Broker) actable(a Act) (Header, string, error) {
 	}
 	return b.received(a.ID, a.Party, a.Event)
 }
+
+const hintText = "write it in UTF-8, without control characters"
 
 func reasonHint(row EventRow) string {
 	if len(row.Reasons) == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"vaguemestre/schemas"
@@ -79,14 +80,25 @@ type Actor struct {
 // of a reasonable length.
 func (a Actor) valid() bool {
 	return strings.TrimSpace(a.Name) != "" && len(a.Name) <= maxName && len(a.Function) <= maxName &&
-		utf8.ValidString(a.Name) && utf8.ValidString(a.Function)
+		oneLine(a.Name) && oneLine(a.Function)
+}
+
+// oneLine says whether a text is UTF-8 without controls: whoever prints it, on a
+// paper or a terminal, prints what was written and nothing more.
+func oneLine(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// someLines is oneLine for a text of several lines.
+func someLines(s string) bool {
+	return oneLine(strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(s))
 }
 
 const (
 	maxName      = 400      // bytes of a name or a function
 	maxAssertion = 32 << 10 // bytes of assertion.json
 
-	hintActor = "give the name of the person, and the function if any, in UTF-8, 400 bytes each at most"
+	hintActor = "give the name of the person, and the function if any, in UTF-8 without control characters, 400 bytes each at most"
 )
 
 // Basis says how the actor is known.
