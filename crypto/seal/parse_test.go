@@ -68,6 +68,7 @@ func TestParseCertRefusesWeakKeys(t *testing.T) {
 		must(t, err)
 		return b
 	}
+	rsa1024 := exported(t, entity(t, &packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 1024}))
 	rsa2048 := exported(t, entity(t, &packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048}))
 	newIDs := exported(t, entity(t, &packet.Config{Algorithm: packet.PubKeyAlgoEd25519}))
 	v6 := exported(t, entity(t, &packet.Config{Algorithm: packet.PubKeyAlgoEd25519, V6Keys: true}))
@@ -76,6 +77,8 @@ func TestParseCertRefusesWeakKeys(t *testing.T) {
 	for _, row := range []attack{
 		{"SHA-1 self-signature", weak(crypto.SHA1), "weak_algorithm"},
 		{"SHA-224 self-signature", weak(crypto.SHA224), "weak_algorithm"},
+		{"23_rsa_1024", hugeRSA(t, 1024), "weak_algorithm"},
+		{"23_rsa_1024_self_signed", rsa1024, "weak_algorithm"},
 		{"RSA-2048", rsa2048, "weak_algorithm"},
 		{"RSA-8192", huge, "weak_algorithm"},
 		{"secp256k1", secp, "weak_algorithm"},
@@ -86,6 +89,10 @@ func TestParseCertRefusesWeakKeys(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := ParseCert(row.msg)
 			refused(t, err, row.want, row.want)
+			if _, err := ParseCert(id.Cert().Bytes()); err != nil {
+				t.Errorf("a lawful neighbour: %v", err)
+			}
+			t.Logf("verdict: certificate refused, %s", row.want)
 		})
 	}
 }
