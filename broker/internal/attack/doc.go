@@ -7,8 +7,8 @@
 // TLS, JSON and API, log) and one home: a test function that has a subtest whose
 // name begins with the number, such as 07_signed_by_encryption_subkey. Most live
 // beside the fixture that can forge them: package broker for what a peer or a
-// sender can put in our way, crypto/seal for certificates, adapters/httpapi for
-// callers, internal/httpattack for connections, this package for the log. A home
+// sender can put in our way, crypto/seal and crypto/keyring for certificates,
+// adapters/httpapi for callers, internal/httpattack for connections, this package for the log. A home
 // asserts that the attack is refused, by which code, that nothing is half-kept,
 // that neither journal, log nor error names a person, and that a lawful
 // neighbour passes; it then logs one line that begins with "verdict:".
