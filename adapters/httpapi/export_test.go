@@ -58,9 +58,3 @@ var (
 // Cursor and ParseCursor read and write a cursor.
 func Cursor(b, id string) string                     { return cursor(box(b), id) }
 func ParseCursor(s, b string) (id string, err error) { return parseCursor(s, box(b)) }
-
-// ParseFilter reads a query.
-func ParseFilter(raw string) error {
-	_, err := parseFilter(raw)
-	return err
-}

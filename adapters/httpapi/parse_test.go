@@ -116,12 +116,6 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-func FuzzFilter(f *testing.F) {
-	f.Add("box=sent&limit=3&waiting=true&urgency=U0&since=2026-11-20T10:00:00Z")
-	f.Add("limit=3&limit=4")
-	f.Fuzz(func(t *testing.T, raw string) { _ = httpapi.ParseFilter(raw) })
-}
-
 // FuzzUpload gives a handler any body as a form: it answers, keeps nothing that
 // is not whole, and never panics.
 func FuzzUpload(f *testing.F) {
