@@ -21,7 +21,9 @@ func FuzzParseCert(f *testing.F) {
 	f.Add(secret)
 	f.Add(id.Cert().Bytes()[:100])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := ParseCert(b)
+		var c *Cert
+		var err error
+		bounded(t, func() { c, err = ParseCert(b) })
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) {
@@ -50,7 +52,9 @@ func FuzzOpen(f *testing.F) {
 	f.Add(forgery{to: []*Cert{bob.Cert()}, password: []byte("x")}.around(f, signed(f, alice, text)))
 	f.Add(signed(f, alice, text))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		o, err := Open(context.Background(), bytes.NewReader(b), int64(len(b)), []*Identity{bob}, []*Cert{alice.Cert()}, Limits{Plain: 1 << 20})
+		var o *Opened
+		var err error
+		bounded(t, func() { o, err = openWithin(b, Limits{Plain: 1 << 20}, bob, alice.Cert()) })
 		check(t, o, err, text)
 	})
 }
@@ -67,7 +71,9 @@ func FuzzInside(f *testing.F) {
 	f.Add(literal(f, text))
 	f.Fuzz(func(t *testing.T, inner []byte) {
 		msg := forgery{to: []*Cert{bob.Cert()}}.around(t, inner)
-		o, err := openWithin(msg, Limits{Plain: 1 << 20}, bob, alice.Cert())
+		var o *Opened
+		var err error
+		bounded(t, func() { o, err = openWithin(msg, Limits{Plain: 1 << 20}, bob, alice.Cert()) })
 		check(t, o, err, text)
 	})
 }
@@ -122,7 +128,10 @@ func FuzzUnlock(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, err := Unlock(b, nil); err == nil && got.Cert() == nil {
+		var got *Identity
+		var err error
+		bounded(t, func() { got, err = Unlock(b, nil) })
+		if err == nil && got.Cert() == nil {
 			t.Fatal("an identity without certificate")
 		}
 	})
