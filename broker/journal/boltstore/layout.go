@@ -84,7 +84,7 @@ func appendLP[S string | []byte](b []byte, s S) []byte {
 // cutLP reads one lp; ok is false when b does not hold it.
 func cutLP(b []byte) (s, rest []byte, ok bool) {
 	n, w := binary.Uvarint(b)
-	if w <= 0 || n > uint64(len(b)-w) {
+	if w <= 0 || w > 1 && b[w-1] == 0 || n > uint64(len(b)-w) { // one spelling of each length
 		return nil, nil, false
 	}
 	return b[w : w+int(n)], b[w+int(n):], true
@@ -206,7 +206,7 @@ func encodeItem(it *journal.Item) []byte {
 }
 
 func parseItem(key, b []byte) (it journal.Item, ok bool) {
-	if len(key) != 8 || len(b) < 25 {
+	if len(key) != 8 || len(b) < 25 || b[24] > 1 {
 		return it, false
 	}
 	it.Seq = readU64(key)
