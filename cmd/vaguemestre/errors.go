@@ -77,7 +77,7 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, &usage), isCompletionUsage(err):
 		return exitUsage
-	case errors.As(err, &fault), errors.As(err, &record), errors.As(err, &head), errors.Is(err, serving.ErrCheckpoint):
+	case errors.As(err, &fault), errors.As(err, &record), errors.As(err, &head), errors.Is(err, serving.ErrCheckpoint), errors.Is(err, wiring.ErrBackup):
 		return exitUnverified
 	case errors.Is(err, broker.ErrTemporary), errors.Is(err, journal.ErrInUse), errors.Is(err, journal.ErrNoSpace), errors.Is(err, journal.ErrFailed), errors.Is(err, serving.ErrAnswered):
 		return exitTemporary
@@ -121,6 +121,7 @@ func hints() []struct {
 		{wiring.ErrSecret, "move DATA/secret away, and put back the one of this very directory from a backup"},
 		{wiring.ErrSecretExposed, "take the rights of others away: chmod go= DATA/secret"},
 		{wiring.ErrSecretHeld, "nothing to do: this is only for a secret that is lost"},
+		{wiring.ErrBackup, "do not restore this copy: take another one"},
 		{wiring.ErrFingerprint, "the file was exchanged, or the configuration has a slip: compare it with the printed sheet"},
 		{wiring.ErrOwner, "add the party or broker to vaguemestre.toml first; vaguemestre keys list --data DIR shows them"},
 		{wiring.ErrOwnKey, "import it at the other brokers: this one makes its own keys"},

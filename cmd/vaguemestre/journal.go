@@ -97,7 +97,11 @@ func (f *journalFlags) verify(ctx context.Context, t *terminal) (boltstore.Repor
 	default:
 		return boltstore.Report{}, err
 	}
-	return boltstore.Verify(ctx, f.data, check, heads...)
+	r, err := boltstore.Verify(ctx, f.data, check, heads...)
+	if err == nil {
+		err = wiring.CheckBackup(ctx, f.data)
+	}
+	return r, err
 }
 
 // guard verifies first when a head was given.

@@ -48,17 +48,21 @@ func newJournalVerifyCommand(t *terminal) *cobra.Command {
 	return c
 }
 
-func (t *terminal) printJournal(r boltstore.Report) error {
-	root := hex.EncodeToString(r.Root[:])
-	if t.json {
-		return t.answer(verifiedJournal{
-			Verified: true, Broker: r.Broker, Origin: r.Origin, Size: r.Size, Root: root, Logs: len(r.Logs), Events: r.Events,
-			Objects: r.Objects, Blobs: r.Blobs, Pending: r.Pending, Letters: r.Letters, Signatures: r.Signatures, Heads: r.Heads,
-		})
+func verifiedJournalOf(r boltstore.Report) verifiedJournal {
+	return verifiedJournal{
+		Verified: true, Broker: r.Broker, Origin: r.Origin, Size: r.Size, Root: hex.EncodeToString(r.Root[:]), Logs: len(r.Logs), Events: r.Events,
+		Objects: r.Objects, Blobs: r.Blobs, Pending: r.Pending, Letters: r.Letters, Signatures: r.Signatures, Heads: r.Heads,
 	}
-	t.print("verified: journal of %s, %d leaves, root %s", r.Broker, r.Size, root)
-	t.print("origin: %s (%d logs, %d events)", r.Origin, len(r.Logs), r.Events)
-	t.print("held: %d objects, %d bodies and sealed details; %d pending, %d dead letters", r.Objects, r.Blobs, r.Pending, r.Letters)
-	t.print("checked: %d signatures of checkpoints, %d heads kept elsewhere", r.Signatures, r.Heads)
+}
+
+func (t *terminal) printJournal(r boltstore.Report) error {
+	v := verifiedJournalOf(r)
+	if t.json {
+		return t.answer(v)
+	}
+	t.print("verified: journal of %s, %d leaves, root %s", v.Broker, v.Size, v.Root)
+	t.print("origin: %s (%d logs, %d events)", v.Origin, v.Logs, v.Events)
+	t.print("held: %d objects, %d bodies and sealed details; %d pending, %d dead letters", v.Objects, v.Blobs, v.Pending, v.Letters)
+	t.print("checked: %d signatures of checkpoints, %d heads kept elsewhere", v.Signatures, v.Heads)
 	return nil
 }

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,12 +24,20 @@ func (s *Store) backup(ctx context.Context, w io.Writer) error {
 	if _, err := v.tx.WriteTo(&cancelWriter{ctx: ctx, w: w}); err != nil {
 		return fmt.Errorf("boltstore: backup: %w", err)
 	}
-	page := make([]byte, s.db.Info().PageSize)
-	copy(page[len(page)-len(copyMark):], copyMark)
-	if _, err := w.Write(page); err != nil {
+	if _, err := w.Write(copyPage(s.db.Info().PageSize)); err != nil {
 		return fmt.Errorf("boltstore: backup: %w", err)
 	}
 	return nil
+}
+
+// copyPage is the page that follows a copy: the mark again and again, so that
+// no flipped bit makes an original of it.
+func copyPage(size int) []byte {
+	page := make([]byte, size)
+	for at := size - len(copyMark); at >= 0; at -= len(copyMark) {
+		copy(page[at:], copyMark)
+	}
+	return page
 }
 
 // cancelWriter stops a long copy when its context ends.
@@ -45,6 +54,10 @@ func (c *cancelWriter) Write(b []byte) (int, error) {
 	return c.w.Write(b)
 }
 
+// IsCopy says whether the journal in a directory is a copy that was never
+// opened for writing since.
+func IsCopy(dir string) (bool, error) { return hasCopyMark(filepath.Join(dir, fileName)) }
+
 // hasCopyMark says whether the file was made by Backup and never opened for
 // writing since.
 func hasCopyMark(path string) (bool, error) {
@@ -53,14 +66,26 @@ func hasCopyMark(path string) (bool, error) {
 		return false, fmt.Errorf("boltstore: open: %w", err)
 	}
 	defer f.Close()
-	tail := make([]byte, len(copyMark))
-	if _, err := f.Seek(-int64(len(tail)), io.SeekEnd); err != nil {
-		return false, nil // shorter than the mark: not a copy, nor a journal
+	at, _, err := findCopyMark(f)
+	return at >= 0, err
+}
+
+// findCopyMark finds where the marks of a copy begin: it ends with one, as the
+// first copies did, or with a page that holds it more than once. at is -1 when
+// it is none.
+func findCopyMark(f *os.File) (at, size int64, err error) {
+	if size, err = f.Seek(0, io.SeekEnd); err != nil {
+		return -1, 0, fmt.Errorf("boltstore: open: %w", err)
 	}
-	if _, err := io.ReadFull(f, tail); err != nil {
-		return false, fmt.Errorf("boltstore: open: %w", err)
+	tail := make([]byte, min(size, int64(os.Getpagesize())))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return -1, 0, fmt.Errorf("boltstore: open: %w", err)
 	}
-	return string(tail) == copyMark, nil
+	mark := []byte(copyMark)
+	if !bytes.HasSuffix(tail, mark) && bytes.Count(tail, mark) < 2 {
+		return -1, size, nil
+	}
+	return size - int64(len(tail)-bytes.Index(tail, mark)), size, nil
 }
 
 // follow begins a new log in a copy, then takes the mark off.
@@ -72,21 +97,18 @@ func (s *Store) follow() error {
 	return dropCopyMark(filepath.Join(s.dir, fileName))
 }
 
-// dropCopyMark overwrites the mark where the file still ends with it: the page
-// may be in use by now, in which case the mark is gone already.
+// dropCopyMark overwrites the marks where the file still ends with them: the
+// page may be in use by now, in which case they are gone already.
 func dropCopyMark(path string) (err error) {
-	marked, err := hasCopyMark(path)
-	if err != nil || !marked {
-		return err
-	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("boltstore: take the copy mark off: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil {
-		_, err = f.WriteAt(make([]byte, len(copyMark)), info.Size()-int64(len(copyMark)))
+	at, size, err := findCopyMark(f)
+	if err != nil || at < 0 {
+		return errors.Join(err, f.Close())
 	}
+	_, err = f.WriteAt(make([]byte, size-at), at)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
 		return fmt.Errorf("boltstore: take the copy mark off: %w", err)

@@ -62,9 +62,10 @@
 //
 // # Copies
 //
-// A backup is the file followed by one page that ends in the copy mark. Open
-// begins a new log in such a file, then cuts the page off: a crash between the
-// two begins one log more, never one less. A file that was copied otherwise
+// A backup is the file followed by one page that holds the copy mark again and
+// again: no flipped bit hides it. Open begins a new log in such a file, then
+// overwrites the marks: a crash between the two begins one log more, never one
+// less. A file that was copied otherwise
 // cannot be told from the original: the heads that others keep tell.
 //
 // Erasing a blob frees its pages without overwriting them: ciphertext may stay

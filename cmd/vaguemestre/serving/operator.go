@@ -204,9 +204,13 @@ func sweepScratch(dir string) {
 
 // backup sends a copy of the data directory, as of one moment.
 func (o *Operator) backup(w http.ResponseWriter, r *http.Request) {
+	var ask wiring.BackupOptions
+	if !o.asking(w, r, &ask) {
+		return
+	}
 	s := newSender(w)
-	err := o.Data.BackupTo(r.Context(), o.Node, s.put)
-	o.end(s, map[string]any{"copied": true}, err)
+	inv, err := o.Data.BackupTo(r.Context(), o.Node, ask, s.put)
+	o.end(s, inv, err)
 }
 
 // end ends a folder. What cannot be said any more cuts the answer.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"vaguemestre/config"
 )
@@ -23,18 +24,18 @@ var ErrNotEmpty = errors.New("the folder is not empty")
 //
 // A purge meanwhile is signed at once, and its file is erased after the copy:
 // a copy holds what was there when it began.
-func (d *Data) Backup(ctx context.Context, n *Node, out string) error {
+func (d *Data) Backup(ctx context.Context, n *Node, out string, o BackupOptions) (Inventory, error) {
 	if err := os.MkdirAll(out, 0o700); err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return Inventory{}, fmt.Errorf("backup: %w", err)
 	}
 	entries, err := os.ReadDir(out)
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return Inventory{}, fmt.Errorf("backup: %w", err)
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("backup: %w", ErrNotEmpty)
+		return Inventory{}, fmt.Errorf("backup: %w", ErrNotEmpty)
 	}
-	return d.BackupTo(ctx, n, func(name string, fill func(io.Writer) error) error {
+	return d.BackupTo(ctx, n, o, func(name string, fill func(io.Writer) error) error {
 		path := filepath.Join(out, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
@@ -43,10 +44,17 @@ func (d *Data) Backup(ctx context.Context, n *Node, out string) error {
 	})
 }
 
+// BackupOptions says what a backup leaves out.
+type BackupOptions struct {
+	// WithoutKeys leaves the locked private keys out, where they are kept apart:
+	// whoever takes such a copy and the passphrase can read nothing.
+	WithoutKeys bool `json:"without_keys"`
+}
+
 // BackupTo is Backup for whoever keeps the files elsewhere: put is called for
 // each of them, one after the other, with its path (slash-separated) and what
-// writes it.
-func (d *Data) BackupTo(ctx context.Context, n *Node, put func(name string, fill func(io.Writer) error) error) (err error) {
+// writes it. The last two are the inventory and the digests of all others.
+func (d *Data) BackupTo(ctx context.Context, n *Node, o BackupOptions, put func(name string, fill func(io.Writer) error) error) (inv Inventory, err error) {
 	release := n.Journal.Bodies().Hold()
 	defer func() {
 		if rerr := release(); rerr != nil {
@@ -54,18 +62,27 @@ func (d *Data) BackupTo(ctx context.Context, n *Node, put func(name string, fill
 		}
 	}()
 	if _, err := Secret(d.Dir); err != nil {
-		return fmt.Errorf("backup: %w", err) // a copy without it could not be opened
+		return inv, fmt.Errorf("backup: %w", err) // a copy without it could not be opened
 	}
-	err = put("journal.db", func(w io.Writer) error { return n.Journal.Backup(ctx, w) })
+	l := newLedger(put)
+	inv = d.inventory(n, o)
+	err = l.put(journalFile, func(w io.Writer) error { return n.Journal.Backup(ctx, w) })
 	if err != nil {
-		return fmt.Errorf("backup: journal: %w", err)
+		return inv, fmt.Errorf("backup: journal: %w", err)
 	}
-	for _, name := range []string{"bodies", "keys", "certs", "secret", config.FileName} {
-		if err := copyTree(ctx, d.Dir, name, put); err != nil {
-			return fmt.Errorf("backup: %s: %w", name, err)
+	names := []string{"bodies", "keys", "certs", secretFile, config.FileName}
+	if o.WithoutKeys {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "keys" })
+	}
+	for _, name := range names {
+		if err := copyTree(ctx, d.Dir, name, l.put); err != nil {
+			return inv, fmt.Errorf("backup: %s: %w", name, err)
 		}
 	}
-	return nil
+	if err := l.end(&inv); err != nil {
+		return inv, fmt.Errorf("backup: inventory: %w", err)
+	}
+	return inv, nil
 }
 
 // copyTree copies a file or a folder by its name; what does not exist is
@@ -84,6 +101,8 @@ func copyTree(ctx context.Context, from, name string, put func(string, func(io.W
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case e.IsDir() && path == "bodies/tmp":
+			return fs.SkipDir // not yet bodies
 		case !e.Type().IsRegular():
 			return nil
 		}

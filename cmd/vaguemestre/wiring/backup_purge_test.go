@@ -75,7 +75,7 @@ func TestBackupDuringAPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "copy")
-	if err := d.Backup(ctx, n, out); err != nil {
+	if _, err := d.Backup(ctx, n, out, wiring.BackupOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := boltstore.Verify(ctx, out, nil); err != nil {

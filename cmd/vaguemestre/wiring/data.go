@@ -133,5 +133,12 @@ func (d *Data) Open(ctx context.Context, p Parts) (*Node, error) {
 func (d *Data) open(ctx context.Context, p Parts, secret []byte) (*Node, error) {
 	p.ID, p.Dir, p.Directory, p.Keys, p.Secret = broker.BrokerID(d.Config.Broker), d.Dir, d.Directory, d.Keys, secret
 	p.MaxBody, p.MinFree = d.Config.Limits.Body, uint64(d.Config.Limits.FreeSpace)
-	return Open(ctx, p)
+	n, err := Open(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := forgetBackup(d.Dir); err != nil {
+		return nil, errors.Join(err, n.Close(ctx))
+	}
+	return n, nil
 }

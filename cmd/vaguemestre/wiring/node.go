@@ -61,6 +61,7 @@ type Node struct {
 	Dir     string // the data directory
 	log     *slog.Logger
 	free    func() (uint64, error)
+	now     func() time.Time
 }
 
 // Free is the number of bytes that the disk still has for the journal.
@@ -112,7 +113,7 @@ func Open(ctx context.Context, p Parts) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, j.Close(ctx))
 	}
-	return &Node{Broker: b, Journal: j, Keys: p.Keys, Dir: p.Dir, log: p.Log, free: store.Free, Queue: queue.New(j, queue.Options{Slots: slots, Now: p.Now})}, nil
+	return &Node{Broker: b, Journal: j, Keys: p.Keys, Dir: p.Dir, log: p.Log, free: store.Free, now: p.Now, Queue: queue.New(j, queue.Options{Slots: slots, Now: p.Now})}, nil
 }
 
 // slots gives each topic what DESIGN section 3 asks for it.

@@ -261,7 +261,7 @@ func TestBackupWantsTheSecret(t *testing.T) {
 	if err := os.Remove(filepath.Join(k.dir, "secret")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Backup(ctx, n, filepath.Join(t.TempDir(), "copy")); !errors.Is(err, wiring.ErrNoSecret) {
+	if _, err := d.Backup(ctx, n, filepath.Join(t.TempDir(), "copy"), wiring.BackupOptions{}); !errors.Is(err, wiring.ErrNoSecret) {
 		t.Errorf("backup: %v", err)
 	}
 	if err := n.Close(ctx); err != nil {
