@@ -22,6 +22,8 @@ func (b *Broker) Deliver(ctx context.Context, it journal.Item) error {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return b.giveUp(ctx, it, id, ReasonGivenUp, reasonErased)
+	case errors.Is(err, journal.ErrDamaged): // no later attempt would find it whole
+		return b.giveUp(ctx, it, id, ReasonGivenUp, ReasonAltered)
 	case err != nil:
 		return err
 	}
@@ -225,14 +227,21 @@ func (b *Broker) pliParcel(v journal.View, id string) (*PliParcel, error) {
 			return nil, fmt.Errorf("parcel: %w", err)
 		}
 	}
-	if small, err := v.Blob(journal.BodyName(rec.Body)); err == nil {
+	small, err := v.Blob(journal.BodyName(rec.Body))
+	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+		return nil, fmt.Errorf("parcel: body: %w", err)
+	}
+	if err == nil {
 		out.Body = func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(small)), nil }
 		return out, nil
 	}
 	out.Body = func(context.Context) (io.ReadCloser, error) {
 		body, err := b.journal.Bodies().Open(rec.Body)
-		if err != nil {
+		if errors.Is(err, journal.ErrNotFound) {
 			return nil, errNoBody
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parcel: body: %w", err)
 		}
 		return struct {
 			io.Reader
@@ -260,8 +269,12 @@ func evidenceParcel(v journal.View, digest string) (*EvidenceParcel, string, err
 	})
 	out := &EvidenceParcel{Digest: digest}
 	if rec.Sealed != "" {
-		if out.Sealed, err = v.Blob(rec.Sealed); err != nil {
+		out.Sealed, err = v.Blob(rec.Sealed)
+		if errors.Is(err, journal.ErrNotFound) {
 			return nil, e.ID, errNoBody
+		}
+		if err != nil {
+			return nil, e.ID, fmt.Errorf("parcel: %w", err)
 		}
 		return out, e.ID, nil
 	}

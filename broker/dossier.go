@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -114,7 +115,13 @@ func (d *Dossier) addEvidences(v journal.View, header string) error {
 			return false
 		}
 		if rec.Sealed != "" {
-			e.Sealed, _ = v.Blob(rec.Sealed) // absent once erased
+			e.Sealed, failed = v.Blob(rec.Sealed)
+			if errors.Is(failed, journal.ErrNotFound) { // erased
+				failed = nil
+			}
+			if failed != nil {
+				return false
+			}
 		}
 		d.Evidences = append(d.Evidences, e)
 		failed = d.addCert(v, e.Evidence.By, rec.Cert)

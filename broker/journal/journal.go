@@ -205,6 +205,7 @@ var (
 	ErrFailed    = errors.New("journal: a write failed; the process must end")           // ambiguous: reopen and look
 	ErrNoSpace   = errors.New("journal: free space is below the watermark")              // refuse, try later
 	ErrFormat    = errors.New("journal: the file has a format this program cannot read") // refuse before any write
+	ErrDamaged   = errors.New("journal: what the disk holds is not what was written")    // stop, verify, restore
 	ErrNoJournal = errors.New("journal: there is none in that directory")                // refuse to guess
 	ErrInUse     = errors.New("journal: another process has it open")
 	ErrClosed    = errors.New("journal: closed")

@@ -55,7 +55,7 @@ func initialise(path, dir, broker string, o []Option) (err error) {
 	if s.db, err = bolt.Open(path, 0o600, s.options()); err != nil {
 		return fmt.Errorf("boltstore: create: %w", err)
 	}
-	s.broker = broker
+	s.broker, s.format = broker, format
 	err = s.db.Update(func(btx *bolt.Tx) error {
 		for b := range nBuckets {
 			if _, err := btx.CreateBucket([]byte(b.String())); err != nil {
@@ -70,6 +70,9 @@ func initialise(path, dir, broker string, o []Option) (err error) {
 			return err
 		}
 		if err := meta.Put([]byte(metaRows), u64(0)); err != nil {
+			return err
+		}
+		if err := meta.Put([]byte(metaSum), new(rowSum).encode()); err != nil {
 			return err
 		}
 		return s.beginLog(&tx{view: view{s: s, tx: btx, pending: newPending(0)}}, nil)

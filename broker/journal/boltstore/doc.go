@@ -8,7 +8,7 @@
 // since 1970; "lp" is a length as unsigned varint, then the bytes; 00 is a NUL,
 // which no name contains. "#" is position << 8 | index in the event.
 //
-//	meta          "format" → "vaguemestre journal 1"; "broker" → its name; "rows" → a position
+//	meta          "format" → "vaguemestre journal 2"; "broker" → its name; "rows" → a position; "sum" → 32 bytes
 //	logs          position of event 0 → lp origin, size, 32 bytes root, frontier (32 bytes a node)
 //	checkpoints   position of event 0 → lp text, lp signature: the last kept
 //	events        position → lp leaf, 16 bytes salt, record
@@ -40,6 +40,13 @@
 // order, and with each commit, they cost half of all CPU time when it was
 // measured.) meta "rows" is the position up to which they are in the file; Open
 // derives again what comes after. Close folds.
+//
+// meta "sum" is the sum of the digests of the derived rows that are in the file,
+// SHA-256(bucket 1 byte, lp key, value) as four big-endian words, each modulo
+// 2^64. Open compares it, for bbolt trusts its pages: an idempotency key that a
+// disk altered would let a submission be accepted twice. What else is read is
+// held against its digest each time (ErrDamaged). A file of format 1 is the
+// same without the sum; Open adds it.
 //
 // Prefixes in object.index may collide: an object found is always compared with
 // its whole digest.

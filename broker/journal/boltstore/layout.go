@@ -1,7 +1,9 @@
 package boltstore
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"vaguemestre/broker/journal"
@@ -9,9 +11,12 @@ import (
 
 const (
 	fileName = "journal.db"
-	format   = "vaguemestre journal 1"
+	format   = "vaguemestre journal 2"
+	// formatUnsummed is read, and brought to format by Open.
+	formatUnsummed = "vaguemestre journal 1"
 
 	metaRows = "rows"
+	metaSum  = "sum"
 )
 
 // bucket is one of the buckets of the package comment.
@@ -109,6 +114,19 @@ func parseEvent(b []byte) (e eventRow, ok bool) {
 		return e, false
 	}
 	return eventRow{leaf: leaf, salt: [16]byte(rest), record: rest[16:]}, true
+}
+
+// parse reads the record of leaf n, and holds the leaf against it: the record
+// and its salt give every member of the leaf. ErrDamaged, wrapped.
+func (e *eventRow) parse(n uint64) (journal.Record, error) {
+	r, err := journal.ParseRecord(e.record)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", journal.ErrDamaged, err)
+	}
+	if want := r.Leaf(n, e.salt, e.record).Append(nil); !bytes.Equal(want, e.leaf) {
+		return r, fmt.Errorf("%w: its leaf and its record differ", journal.ErrDamaged)
+	}
+	return r, nil
 }
 
 // logRow is one row of logs.

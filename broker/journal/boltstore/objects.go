@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync"
+
+	"vaguemestre/broker/journal"
 )
 
 // fresh is the pending rows of object.index: first 8 bytes of the digest → #.
@@ -94,35 +96,37 @@ func indexKey(sum [32]byte, key uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 16), sum[:8]...), key)
 }
 
-// object finds an object. The bytes are lent by the transaction.
-func (v *view) object(sum [32]byte) (object []byte, ok bool) {
+// object finds an object. The bytes are lent by the transaction. ErrNotFound
+// when none was kept; ErrDamaged when one was, and is gone or is another.
+func (v *view) object(sum [32]byte) ([]byte, error) {
 	objects := v.bucket(bObjects)
-	try := func(key []byte) bool {
-		object = objects.Get(key)
-		return object != nil && sha256.Sum256(object) == sum
-	}
-	if one, others, ok := v.pending.objects.find(binary.BigEndian.Uint64(sum[:])); ok {
-		if try(u64(one)) {
-			return object, true
-		}
-		for _, key := range others {
-			if try(u64(key)) {
-				return object, true
+	prefix := binary.BigEndian.Uint64(sum[:])
+	if one, others, ok := v.pending.objects.find(prefix); ok {
+		for _, key := range append([]uint64{one}, others...) {
+			// One that is not there is of a later state, or was never committed.
+			if o := objects.Get(u64(key)); o != nil && sha256.Sum256(o) == sum {
+				return o, nil
 			}
 		}
 	}
+	missing := journal.ErrNotFound
 	c := v.bucket(bObjectIndex).Cursor()
 	for k, _ := c.Seek(sum[:8]); bytes.HasPrefix(k, sum[:8]); k, _ = c.Next() {
-		if try(k[8:]) {
-			return object, true
+		o := objects.Get(k[8:])
+		got := sha256.Sum256(o)
+		switch {
+		case o != nil && got == sum:
+			return o, nil
+		case o == nil || !bytes.HasPrefix(got[:], sum[:8]): // else two objects share a prefix
+			missing = journal.ErrDamaged
 		}
 	}
-	return nil, false
+	return nil, missing
 }
 
 // keepObject keeps the bytes, unless they are kept already.
 func (t *tx) keepObject(key uint64, sum [32]byte, object []byte) {
-	if _, ok := t.object(sum); ok {
+	if _, err := t.object(sum); err == nil {
 		return
 	}
 	t.put(bObjects, u64(key), object)

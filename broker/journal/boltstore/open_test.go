@@ -100,7 +100,7 @@ func TestOpenForeign(t *testing.T) {
 	if err := os.WriteFile(later, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tamper(t, filepath.Dir(later), "meta", func(t *testing.T, b *bolt.Bucket) { put(t, b, []byte("format"), []byte("vaguemestre journal 2")) })
+	tamper(t, filepath.Dir(later), "meta", func(t *testing.T, b *bolt.Bucket) { put(t, b, []byte("format"), []byte("vaguemestre journal 3")) })
 	if files["a later format"], err = os.ReadFile(later); err != nil {
 		t.Fatal(err)
 	}

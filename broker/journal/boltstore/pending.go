@@ -120,22 +120,31 @@ func (c *cursor) skip() {
 	}
 }
 
-// fold writes the pending rows to the file.
+// fold writes the pending rows to the file, and the sum of all that are there.
 func (t *tx) fold() {
+	sum, _ := parseRowSum(t.bucket(bMeta).Get([]byte(metaSum)))
 	for b, rows := range t.pending.rows {
 		if rows == nil {
 			continue
 		}
 		rows.Scan(func(key string, value []byte) bool {
+			if old := t.bucket(bucket(b)).Get([]byte(key)); old != nil {
+				sum.take(bucket(b), []byte(key), old)
+			}
+			if value != nil {
+				sum.add(bucket(b), []byte(key), value)
+			}
 			t.write(bucket(b), []byte(key), value)
 			return t.broken == nil
 		})
 	}
-	for _, key := range t.pending.objects.rows() {
+	for _, key := range t.pending.objects.rows() { // each is new
+		sum.add(bObjectIndex, key, nothing)
 		t.write(bObjectIndex, key, nothing)
 	}
 	pos := t.Position()
 	t.write(bMeta, []byte(metaRows), u64(pos))
+	t.write(bMeta, []byte(metaSum), sum.encode())
 	t.pending = newPending(pos)
 }
 
@@ -158,6 +167,12 @@ func (s *Store) loadPending() error {
 			return fmt.Errorf("%w: the position of the derived rows", journal.ErrFormat)
 		}
 		t := &tx{view: view{s: s, tx: btx, pending: newPending(from)}, replay: true}
+		if err := t.checkHeads(end); err != nil {
+			return err
+		}
+		if err := t.checkSum(); err != nil {
+			return err
+		}
 		c := t.bucket(bEvents).Cursor()
 		for k, b := c.Seek(u64(from)); k != nil; k, b = c.Next() {
 			if err := t.derive(readU64(k), b); err != nil {
@@ -176,7 +191,13 @@ func (t *tx) derive(pos uint64, b []byte) error {
 	if !ok {
 		return journal.ErrRecord
 	}
-	r, err := journal.ParseRecord(row.record)
+	base := uint64(0)
+	for _, l := range t.logs() {
+		if l.row.base <= pos {
+			base = l.row.base
+		}
+	}
+	r, err := row.parse(pos - base)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type Store struct {
 	dir    string
 	db     *bolt.DB
 	broker string
+	format string // that of the file
 	now    func() time.Time
 	rand   io.Reader
 	bodies *bodies
@@ -70,6 +71,9 @@ func Open(dir string, o ...Option) (*Store, error) {
 		return nil, err
 	}
 	err = errors.Join(undamaged(s.loadPending), removeHalfMade(dir))
+	if err == nil {
+		err = s.migrate()
+	}
 	if err == nil && copied {
 		err = s.follow()
 	}
@@ -189,7 +193,11 @@ func (s *Store) peek(path string) error {
 func (s *Store) identify() error {
 	return s.db.View(func(btx *bolt.Tx) error {
 		meta := btx.Bucket([]byte(bMeta.String()))
-		if meta == nil || string(meta.Get([]byte("format"))) != format {
+		if meta == nil {
+			return journal.ErrFormat
+		}
+		s.format = string(meta.Get([]byte("format")))
+		if s.format != format && s.format != formatUnsummed {
 			return journal.ErrFormat
 		}
 		for b := range nBuckets {

@@ -169,6 +169,10 @@ func (a *audit) run() error {
 	if a.first != nil {
 		return a.first
 	}
+	// Last: which row it is was said above.
+	if err := (&tx{view: *a.v}).checkSum(); err != nil {
+		return &BadRecordError{N: a.rep.Events, What: "the sum of the derived rows", Err: err}
+	}
 	a.count()
 	return nil
 }
@@ -220,7 +224,8 @@ func (a *audit) checkMeta() error {
 	}
 	c := a.v.bucket(bMeta).Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		if string(k) != "format" && string(k) != "broker" && string(k) != metaRows {
+		known := string(k) == "format" || string(k) == "broker" || string(k) == metaRows || string(k) == metaSum && a.v.s.format == format
+		if !known {
 			return &BadRecordError{What: "a row of meta that this format has not"}
 		}
 	}

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -63,34 +64,38 @@ func (l *logReader) Hashes() tlog.HashReader { return &hashReader{l: l} }
 
 // Leaf implements journal.Log.
 func (l *logReader) Leaf(n uint64) ([]byte, error) {
+	row, _, err := l.event(n)
+	return bytes.Clone(row.leaf), err
+}
+
+// event reads leaf and record n, which must bear each other out: the nonce of
+// the leaf is the digest of the record. ErrDamaged when they do not.
+func (l *logReader) event(n uint64) (eventRow, journal.Record, error) {
 	if n >= l.row.frontier.Size {
-		return nil, journal.ErrNotFound
+		return eventRow{}, journal.Record{}, journal.ErrNotFound
 	}
 	row, ok := parseEvent(l.v.bucket(bEvents).Get(u64(l.row.base + n)))
 	if !ok {
-		return nil, journal.ErrNotFound
+		return eventRow{}, journal.Record{}, fmt.Errorf("boltstore: leaf %d: %w", n, journal.ErrDamaged)
 	}
-	return bytes.Clone(row.leaf), nil
+	r, err := row.parse(n)
+	if err != nil {
+		return eventRow{}, journal.Record{}, fmt.Errorf("boltstore: leaf %d: %w", n, err)
+	}
+	return row, r, nil
 }
 
 // Record implements journal.Log.
 func (l *logReader) Record(n uint64) (journal.Event, error) {
-	if n >= l.row.frontier.Size {
-		return journal.Event{}, journal.ErrNotFound
-	}
-	row, ok := parseEvent(l.v.bucket(bEvents).Get(u64(l.row.base + n)))
-	if !ok {
-		return journal.Event{}, journal.ErrNotFound
-	}
-	r, err := journal.ParseRecord(row.record)
+	_, r, err := l.event(n)
 	if err != nil {
-		return journal.Event{}, fmt.Errorf("boltstore: record %d: %w", n, err)
+		return journal.Event{}, err
 	}
 	e := r.Event
 	for _, sum := range r.Objects {
-		o, ok := l.v.object(sum)
-		if !ok {
-			return journal.Event{}, fmt.Errorf("boltstore: object of record %d: %w", n, journal.ErrNotFound)
+		o, err := l.v.object(sum)
+		if err != nil {
+			return journal.Event{}, fmt.Errorf("boltstore: object of record %d: %w", n, journal.ErrDamaged)
 		}
 		e.Objects = append(e.Objects, bytes.Clone(o))
 	}
@@ -172,20 +177,25 @@ func (v *view) Object(sha256 string) ([]byte, error) {
 	if !isDigest(sha256) {
 		return nil, journal.ErrNotFound
 	}
-	o, ok := v.object(digest(sha256))
-	if !ok {
-		return nil, journal.ErrNotFound
-	}
-	return bytes.Clone(o), nil
+	o, err := v.object(digest(sha256))
+	return bytes.Clone(o), err
 }
 
 // Blob implements journal.View.
 func (v *view) Blob(name string) ([]byte, error) {
-	row, ok := parseBlob(v.get(bBlobs, []byte(name)))
-	if !ok || !row.inline {
+	stored := v.get(bBlobs, []byte(name))
+	row, ok := parseBlob(stored)
+	switch {
+	case stored != nil && !ok:
+		return nil, fmt.Errorf("boltstore: row of a blob: %w", journal.ErrDamaged)
+	case !ok || !row.inline:
 		return nil, journal.ErrNotFound
 	}
-	return found(v.bucket(bBlobBytes).Get(u64(row.pos)))
+	b := v.bucket(bBlobBytes).Get(u64(row.pos))
+	if b == nil || uint64(len(b)) != row.size || sha256.Sum256(b) != row.sum {
+		return nil, fmt.Errorf("boltstore: bytes of a blob: %w", journal.ErrDamaged)
+	}
+	return bytes.Clone(b), nil
 }
 
 // HasBlob implements journal.View.
@@ -210,12 +220,4 @@ func (v *view) Scan(space, prefix, from string, f func(key string, value []byte)
 			return
 		}
 	}
-}
-
-// found copies what bbolt only lends.
-func found(b []byte) ([]byte, error) {
-	if b == nil {
-		return nil, journal.ErrNotFound
-	}
-	return append([]byte{}, b...), nil
 }
