@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ type journalFlags struct {
 func newJournalCommand(t *terminal) *cobra.Command {
 	return group("journal", "Verify, list, prove and copy the journal; take a dead letter up again",
 		newJournalVerifyCommand(t), newJournalListCommand(t), newJournalProofCommand(t), newJournalBackupCommand(t),
-		newJournalRequeueCommand(t), newJournalRenewSecretCommand(t))
+		newJournalRequeueCommand(t), newJournalRenewSecretCommand(t),
+		newJournalHeadsCommand(t), newJournalResendCommand(t), newJournalSettledCommand(t))
 }
 
 // bind adds --data and --head. A head makes any of these commands verify the
@@ -49,14 +51,21 @@ func (f *journalFlags) readHeads() ([]boltstore.SignedHead, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--head: %w", err)
 		}
-		if _, err := journal.ParseCheckpoint(text); err != nil {
-			return nil, &hinted{fmt.Errorf("--head %s: %w", path, err), "give a checkpoint.txt as an export holds it"}
-		}
-		h := boltstore.SignedHead{Text: text}
-		if h.Sig, err = readSmall(path + ".asc"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		sig, err := readSmall(path + ".asc")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("--head: %w", err)
 		}
-		out = append(out, h)
+		// One checkpoint, or several with an empty line between them.
+		for _, one := range bytes.SplitAfter(text, []byte("\n\n")) {
+			one = bytes.TrimSuffix(one, []byte("\n\n"))
+			if len(one) > 0 && one[len(one)-1] != '\n' {
+				one = append(bytes.Clone(one), '\n')
+			}
+			if _, err := journal.ParseCheckpoint(one); err != nil {
+				return nil, &hinted{fmt.Errorf("--head %s: %w", path, err), "give a checkpoint.txt as an export holds it, or what journal heads printed"}
+			}
+			out = append(out, boltstore.SignedHead{Text: one, Sig: sig})
+		}
 	}
 	return out, nil
 }

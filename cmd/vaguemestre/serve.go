@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"vaguemestre/broker"
 	"vaguemestre/cmd/vaguemestre/serving"
 	"vaguemestre/cmd/vaguemestre/wiring"
 	"vaguemestre/config"
@@ -22,6 +23,7 @@ import (
 
 func newServeCommand(t *terminal) *cobra.Command {
 	var file string
+	var heads []string
 	c := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Run the broker of a data directory",
@@ -31,19 +33,28 @@ func newServeCommand(t *terminal) *cobra.Command {
 			"\n" +
 			"The first signal (Ctrl+C, or systemctl stop) drains: nothing new is taken, what goes\n" +
 			"on comes to its end. A second one stops at once; nothing that was answered is lost\n" +
-			"by that.",
+			"by that.\n" +
+			"\n" +
+			"After a backup was restored, give what the other brokers saw of its journal with\n" +
+			"--head: an end that is missing is an alarm that names it, and a journal that differs\n" +
+			"is not served.",
 		Example: "  vaguemestre serve --config /var/lib/vaguemestre/vaguemestre.toml",
 		Args:    usageArgs(cobra.NoArgs),
-		RunE:    func(c *cobra.Command, _ []string) error { return t.serve(c.Context(), file) },
+		RunE:    func(c *cobra.Command, _ []string) error { return t.serve(c.Context(), file, heads) },
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration file, in its data directory (required)")
+	c.Flags().StringArrayVar(&heads, "head", nil, "checkpoints that others kept (journal heads), compared before anything is served; may be repeated")
 	required(c, "config")
 	_ = c.MarkFlagFilename("config", "toml") // completion only
 	return c
 }
 
-func (t *terminal) serve(ctx context.Context, file string) error {
+func (t *terminal) serve(ctx context.Context, file string, heads []string) error {
 	d, err := t.served(ctx, file)
+	if err != nil {
+		return err
+	}
+	missing, err := (&journalFlags{data: d.Dir, heads: heads}).compared(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -53,6 +64,12 @@ func (t *terminal) serve(ctx context.Context, file string) error {
 	n, err := d.Serve(ctx, wiring.Parts{Log: log})
 	if err != nil {
 		return noData(d.Dir, err)
+	}
+	if missing != nil {
+		err := n.Broker.Missing(ctx, broker.MissingRange{Origin: missing.Head.Origin, From: missing.From, To: missing.Head.Size})
+		if err != nil {
+			return t.closed(err, n.Close(context.WithoutCancel(ctx)))
+		}
 	}
 	api := newAPI(d, n, log)
 	err = serving.Run(ctx, serving.Options{

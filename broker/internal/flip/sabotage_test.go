@@ -20,7 +20,7 @@ var faultyBuilds = []struct {
 }{
 	{
 		name:  "verify skips objects",
-		edits: []sabotage.Edit{{File: stored + "verify_log.go", Old: `o == nil || sha256.Sum256(o) != sum`, New: `o == nil`}, {File: stored + "verify_rows.go", Old: "	a.checkObjects()\n	return", New: "	return"}},
+		edits: []sabotage.Edit{{File: stored + "verify_log.go", Old: `o == nil || sha256.Sum256(o) != sum`, New: `o == nil || sha256.Sum256(o) == [32]byte{}`}, {File: stored + "verify_rows.go", Old: "	a.checkObjects()\n	return", New: "	return"}},
 		word:  unreported,
 	},
 	{

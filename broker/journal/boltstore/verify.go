@@ -56,6 +56,24 @@ func (e *BadRecordError) Error() string {
 // Unwrap implements the convention of errors.
 func (e *BadRecordError) Unwrap() error { return e.Err }
 
+// MissingError says that the file lacks the end of a log, which somebody has
+// seen: it was cut off, or restored from an older copy. All that it holds is
+// right. It wraps the *BadRecordError of the first record that lacks.
+type MissingError struct {
+	Head journal.Head // that was seen
+	From uint64       // records From to Head.Size-1 are missing
+}
+
+// Error implements error.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("boltstore: records %d to %d of %s are missing", e.From, e.Head.Size-1, e.Head.Origin)
+}
+
+// Unwrap implements the convention of errors.
+func (e *MissingError) Unwrap() error {
+	return &BadRecordError{Origin: e.Head.Origin, N: e.From, What: "missing: a head covers more records"}
+}
+
 // HeadError says that the file does not extend a head that was kept elsewhere:
 // the log was rewritten or exchanged.
 type HeadError struct {
@@ -81,7 +99,7 @@ func (e *HeadError) Error() string {
 // A change by somebody who recomputes everything is found only with a head:
 // the file alone cannot tell, except by a kept checkpoint's signature.
 //
-// Errors: *BadRecordError, *HeadError, that of check, and those of
+// Errors: *BadRecordError, *HeadError, *MissingError, that of check, and those of
 // OpenReadOnly. It changes nothing, and neither panics nor hangs on a damaged
 // file.
 func Verify(ctx context.Context, dir string, check Check, heads ...SignedHead) (rep Report, err error) {
@@ -136,10 +154,11 @@ type audit struct {
 	given  []SignedHead
 	rep    Report
 
-	logs  []logRow
-	wants []want          // roots to compare on the way
-	rows  uint64          // position: the derived buckets are those after all events before it
-	first *BadRecordError // the earliest row that is not what the records say
+	logs    []logRow
+	wants   []want          // roots to compare on the way
+	rows    uint64          // position: the derived buckets are those after all events before it
+	missing *MissingError   // the largest head of which the end is missing
+	first   *BadRecordError // the earliest row that is not what the records say
 }
 
 // want is a head that a log must have had.
@@ -174,6 +193,9 @@ func (a *audit) run() error {
 		return &BadRecordError{N: a.rep.Events, What: "the sum of the derived rows", Err: err}
 	}
 	a.count()
+	if a.missing != nil { // all else is right
+		return a.missing
+	}
 	return nil
 }
 
@@ -292,6 +314,7 @@ func (a *audit) addHead(text, sig []byte, kept bool) error {
 
 // compareHeads judges what the walk through the logs found.
 func (a *audit) compareHeads() error {
+wants:
 	for i := range a.wants {
 		w := &a.wants[i]
 		if w.same {
@@ -308,7 +331,10 @@ func (a *audit) compareHeads() error {
 				continue
 			}
 			if w.head.Size > l.frontier.Size {
-				return &BadRecordError{Origin: l.origin, N: l.frontier.Size, What: "missing: a head covers more records"}
+				if a.missing == nil || a.missing.Head.Size < w.head.Size {
+					a.missing = &MissingError{Head: w.head, From: l.frontier.Size}
+				}
+				continue wants
 			}
 			return &HeadError{Head: w.head, Known: true, Good: good}
 		}
