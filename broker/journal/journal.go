@@ -208,6 +208,7 @@ var (
 	ErrDamaged   = errors.New("journal: what the disk holds is not what was written")    // stop, verify, restore
 	ErrNoJournal = errors.New("journal: there is none in that directory")                // refuse to guess
 	ErrInUse     = errors.New("journal: another process has it open")
+	ErrBusy      = errors.New("journal: busy; try again later") // a compaction
 	ErrClosed    = errors.New("journal: closed")
 	ErrDuplicate = errors.New("journal: that log exists already")
 	ErrNoSigner  = errors.New("journal: no key to sign checkpoints with")

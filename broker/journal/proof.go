@@ -91,6 +91,19 @@ func (j *Journal) Backup(ctx context.Context, w io.Writer) error {
 	return j.store.Backup(ctx, w)
 }
 
+// Compact gives the space of what was erased and replaced back to the disk,
+// while commits go on; see Store.Compact. The watermark of LowSpace is spared.
+func (j *Journal) Compact(ctx context.Context) (before, after int64, err error) {
+	if err := j.Err(); err != nil {
+		return 0, 0, err
+	}
+	before, after, err = j.store.Compact(ctx, j.o.MinFree)
+	if errors.Is(err, ErrFailed) {
+		j.fail(err)
+	}
+	return before, after, err
+}
+
 // Proof proves leaves of the log in course against its tree of that size.
 // Errors: ErrSize.
 func (j *Journal) Proof(ctx context.Context, leaves []uint64, size uint64) ([]Inclusion, error) {

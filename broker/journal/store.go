@@ -24,6 +24,13 @@ type Store interface {
 	// Backup writes a consistent copy of the journal file, marked as a copy:
 	// opened for writing, it starts a new log.
 	Backup(ctx context.Context, w io.Writer) error
+	// Compact writes the journal file anew without the space that erased and
+	// replaced rows left, while commits go on, and puts it in the place of the
+	// old one: a crash leaves either, whole. It returns the bytes of both. An
+	// error but ErrFailed leaves the old one. ErrBusy: one goes on already, or
+	// too much was written meanwhile. ErrNoSpace: less than spare bytes would be
+	// left on the disk.
+	Compact(ctx context.Context, spare uint64) (before, after int64, err error)
 	// Free is the number of bytes that the disk still has for the journal.
 	Free() (uint64, error)
 	Close() error

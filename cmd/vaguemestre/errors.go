@@ -79,7 +79,7 @@ func codeOf(err error) int {
 		return exitUsage
 	case errors.As(err, &fault), errors.As(err, &record), errors.As(err, &head), errors.Is(err, serving.ErrCheckpoint), errors.Is(err, wiring.ErrBackup):
 		return exitUnverified
-	case errors.Is(err, broker.ErrTemporary), errors.Is(err, journal.ErrInUse), errors.Is(err, journal.ErrNoSpace), errors.Is(err, journal.ErrFailed), errors.Is(err, serving.ErrAnswered):
+	case errors.Is(err, broker.ErrTemporary), errors.Is(err, journal.ErrInUse), errors.Is(err, journal.ErrNoSpace), errors.Is(err, journal.ErrFailed), errors.Is(err, journal.ErrBusy), errors.Is(err, serving.ErrAnswered):
 		return exitTemporary
 	}
 	return exitFailure
@@ -113,6 +113,8 @@ func hints() []struct {
 		{journal.ErrNoJournal, "give the data directory of a broker, the one that holds journal.db"},
 		{journal.ErrFormat, "this program is older than the journal, or journal.db is not one"},
 		{journal.ErrNoSpace, "free some space on the disk of the data directory, then repeat"},
+		{journal.ErrBusy, "a compaction goes on, or the broker is too busy for one: call again later"},
+		{journal.ErrDamaged, "stop the broker, copy the whole directory as it is, and verify the copy: vaguemestre journal verify --data COPY"},
 		{journal.ErrGone, "no dead letter has that number: vaguemestre journal list --letters --data DIR"},
 		{journal.ErrFailed, "the disk refused a write: look at it, then start again; what was accepted is kept"},
 		{keyring.ErrPassphrase, "give the passphrase of this data directory, in VAGUEMESTRE_PASSPHRASE or at the prompt"},

@@ -28,7 +28,7 @@ func newJournalCommand(t *terminal) *cobra.Command {
 	return group("journal", "Verify, list, prove and copy the journal; take a dead letter up again",
 		newJournalVerifyCommand(t), newJournalListCommand(t), newJournalProofCommand(t), newJournalBackupCommand(t),
 		newJournalRequeueCommand(t), newJournalRenewSecretCommand(t),
-		newJournalHeadsCommand(t), newJournalResendCommand(t), newJournalSettledCommand(t))
+		newJournalHeadsCommand(t), newJournalResendCommand(t), newJournalSettledCommand(t), newJournalCompactCommand(t))
 }
 
 // bind adds --data and --head. A head makes any of these commands verify the

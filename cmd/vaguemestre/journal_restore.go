@@ -112,6 +112,34 @@ func newJournalSettledCommand(t *terminal) *cobra.Command {
 	return c
 }
 
+func newJournalCompactCommand(t *terminal) *cobra.Command {
+	var data string
+	c := &cobra.Command{
+		Use:   "compact --data DIR",
+		Short: "Give the space of what was erased back to the disk",
+		Long: "Write the journal file anew without the space that purged and replaced content left,\n" +
+			"and put it in the place of the old one. A running broker goes on meanwhile. The disk\n" +
+			"needs room for both; a crash leaves one of the two, whole. Then nothing of what was\n" +
+			"purged is left in the file.",
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return t.ask(c.Context(), data, func(b *client) error {
+				var done serving.Compacted
+				if err := b.call(c.Context(), http.MethodPost, "/admin/v1/journal/compact", nil, &done); err != nil {
+					return err
+				}
+				if t.json {
+					return t.answer(done)
+				}
+				t.print("compacted: %d bytes, %d before", done.After, done.Before)
+				return nil
+			})
+		},
+	}
+	dataFlag(c, &data)
+	return c
+}
+
 // compared verifies a journal against heads that others kept, before it is
 // served. A missing end is returned, to be told once the broker runs; anything
 // else keeps it from running.

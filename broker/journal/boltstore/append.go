@@ -19,6 +19,8 @@ type tx struct {
 	broken error    // the engine refused a write: the transaction cannot go on
 	bodies []string // digests of the files that it names
 	noted  []noted  // objects that are in pending.objects since
+
+	dropped [][]byte // keys of blob.bytes that are gone, while a compaction goes on
 }
 
 var _ journal.Tx = (*tx)(nil)
@@ -56,6 +58,9 @@ func (t *tx) write(b bucket, key, value []byte) {
 	case t.broken != nil:
 	case value == nil:
 		t.broken = t.bucket(b).Delete(key)
+		if b == bBlobBytes && t.s.compaction != nil {
+			t.dropped = append(t.dropped, key)
+		}
 	default:
 		t.broken = t.bucket(b).Put(key, value)
 	}

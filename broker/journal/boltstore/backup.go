@@ -24,7 +24,7 @@ func (s *Store) backup(ctx context.Context, w io.Writer) error {
 	if _, err := v.tx.WriteTo(&cancelWriter{ctx: ctx, w: w}); err != nil {
 		return fmt.Errorf("boltstore: backup: %w", err)
 	}
-	if _, err := w.Write(copyPage(s.db.Info().PageSize)); err != nil {
+	if _, err := w.Write(copyPage(s.db.Load().Info().PageSize)); err != nil {
 		return fmt.Errorf("boltstore: backup: %w", err)
 	}
 	return nil

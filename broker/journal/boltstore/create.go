@@ -52,11 +52,13 @@ func Create(dir, broker string, o ...Option) (err error) {
 // initialise writes a whole journal into the file.
 func initialise(path, dir, broker string, o []Option) (err error) {
 	s := newStore(dir, o)
-	if s.db, err = bolt.Open(path, 0o600, s.options()); err != nil {
+	db, err := bolt.Open(path, 0o600, s.options())
+	if err != nil {
 		return fmt.Errorf("boltstore: create: %w", err)
 	}
+	s.db.Store(db)
 	s.broker, s.format = broker, format
-	err = s.db.Update(func(btx *bolt.Tx) error {
+	err = s.db.Load().Update(func(btx *bolt.Tx) error {
 		for b := range nBuckets {
 			if _, err := btx.CreateBucket([]byte(b.String())); err != nil {
 				return err
@@ -77,7 +79,7 @@ func initialise(path, dir, broker string, o []Option) (err error) {
 		}
 		return s.beginLog(&tx{view: view{s: s, tx: btx, pending: newPending(0)}}, nil)
 	})
-	err = errors.Join(err, s.db.Sync(), s.db.Close())
+	err = errors.Join(err, s.db.Load().Sync(), s.db.Load().Close())
 	if err != nil {
 		return fmt.Errorf("boltstore: create: %w", err)
 	}

@@ -77,4 +77,12 @@
 //
 // Erasing a blob frees its pages without overwriting them: ciphertext may stay
 // in the file until the pages are used again or the file is compacted.
+//
+// # Compaction
+//
+// Compact copies the buckets to journal.db.new-* in the order of their keys,
+// from one state while commits go on, then what was committed since; the last of
+// it with the writer held. The copy is fsynced, renamed over journal.db and the
+// directory fsynced before the next commit, which goes to the new file. Rows are
+// not folded meanwhile. Views that read the old file end on it.
 package boltstore

@@ -21,7 +21,7 @@ func TestViewWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := s.state.Load()
-		s.state.Store(&state{id: now.id - 1, pending: now.pending}) // as between the meta page and its fsync
+		s.state.Store(&state{db: now.db, id: now.id - 1, pending: now.pending}) // as between the meta page and its fsync
 		seen := make(chan error)
 		go func() { seen <- s.View(func(journal.View) error { return nil }) }()
 		select {

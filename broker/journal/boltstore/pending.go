@@ -150,6 +150,9 @@ func (t *tx) fold() {
 
 // full says whether it is time to fold.
 func (t *tx) full() bool {
+	if c := t.s.compaction; c != nil && t.pending.bytes < 8*foldBytes {
+		return false // so that the derived rows which it copied stay those of the file
+	}
 	return t.pending.len() >= t.s.foldMax || t.pending.bytes >= foldBytes || t.Position()-t.pending.from >= uint64(t.s.foldMax)
 }
 
@@ -157,7 +160,7 @@ func (t *tx) full() bool {
 // ErrFormat when it does not say what it holds, or when the records cannot be
 // read or contradict the rows: Verify says which.
 func (s *Store) loadPending() error {
-	return s.db.View(func(btx *bolt.Tx) error {
+	return s.db.Load().View(func(btx *bolt.Tx) error {
 		rows := btx.Bucket([]byte(bMeta.String())).Get([]byte(metaRows))
 		from, end := readU64(rows), uint64(0)
 		if last, _ := btx.Bucket([]byte(bEvents.String())).Cursor().Last(); last != nil {
@@ -180,7 +183,7 @@ func (s *Store) loadPending() error {
 			}
 		}
 		s.pending = t.pending
-		s.state.Store(&state{id: int64(btx.ID()), pending: t.pending.copy()})
+		s.state.Store(&state{db: s.db.Load(), id: int64(btx.ID()), pending: t.pending.copy()})
 		return nil
 	})
 }

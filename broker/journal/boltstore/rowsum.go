@@ -115,7 +115,7 @@ func (s *Store) migrate() error {
 	if s.format == format {
 		return nil
 	}
-	err := s.db.Update(func(btx *bolt.Tx) error {
+	err := s.db.Load().Update(func(btx *bolt.Tx) error {
 		sum, err := sumRows(btx)
 		if err != nil {
 			return err
@@ -130,8 +130,8 @@ func (s *Store) migrate() error {
 		return fmt.Errorf("boltstore: migrate: %w", err)
 	}
 	s.format = format
-	return s.db.View(func(btx *bolt.Tx) error {
-		s.state.Store(&state{id: int64(btx.ID()), pending: s.pending.copy()})
+	return s.db.Load().View(func(btx *bolt.Tx) error {
+		s.state.Store(&state{db: s.db.Load(), id: int64(btx.ID()), pending: s.pending.copy()})
 		return nil
 	})
 }

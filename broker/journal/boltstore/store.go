@@ -23,7 +23,7 @@ import (
 // Store is a journal in a bbolt file. Safe for concurrent use.
 type Store struct {
 	dir    string
-	db     *bolt.DB
+	db     atomic.Pointer[bolt.DB] // another one after Compact
 	broker string
 	format string // that of the file
 	now    func() time.Time
@@ -33,8 +33,11 @@ type Store struct {
 	maxSize int // of the file in bytes; 0: none
 	foldMax int
 
-	writer  sync.Mutex // guards pending
-	pending *pending   // after the last update
+	writer     sync.Mutex  // guards pending, compaction
+	pending    *pending    // after the last update
+	compaction *compaction // that goes on; nil when none does
+	compacting sync.Mutex  // held by the one that goes on
+	closing    atomic.Bool
 
 	state   atomic.Pointer[state] // the last known to be on disk
 	failed  atomic.Pointer[error]
@@ -78,7 +81,7 @@ func Open(dir string, o ...Option) (*Store, error) {
 		err = s.follow()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.db.Close())
+		return nil, errors.Join(err, s.db.Load().Close())
 	}
 	return s, nil
 }
@@ -93,7 +96,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 		return nil, err
 	}
 	if err := undamaged(s.loadPending); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+		return nil, errors.Join(err, s.db.Load().Close())
 	}
 	return s, nil
 }
@@ -135,7 +138,7 @@ func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
 			return false, err
 		}
 	}
-	s.db, err = openFile(path, opt)
+	db, err := openFile(path, opt)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return false, journal.ErrInUse
@@ -144,8 +147,9 @@ func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("boltstore: open: %w", err)
 	}
+	s.db.Store(db)
 	if err := undamaged(s.identify); err != nil {
-		return false, errors.Join(err, s.db.Close())
+		return false, errors.Join(err, db.Close())
 	}
 	return copied, nil
 }
@@ -185,13 +189,14 @@ func (s *Store) peek(path string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrFormat, err)
 	}
-	r := &Store{dir: s.dir, db: db}
+	r := &Store{dir: s.dir}
+	r.db.Store(db)
 	return errors.Join(undamaged(r.identify), db.Close())
 }
 
 // identify reads whose journal it is, and whether this program can read it.
 func (s *Store) identify() error {
-	return s.db.View(func(btx *bolt.Tx) error {
+	return s.db.Load().View(func(btx *bolt.Tx) error {
 		meta := btx.Bucket([]byte(bMeta.String()))
 		if meta == nil {
 			return journal.ErrFormat
@@ -213,7 +218,8 @@ func (s *Store) identify() error {
 // state is a durable state of the journal: what the file holds after a
 // transaction, and what is pending beside it.
 type state struct {
-	id      int64 // of the transaction
+	db      *bolt.DB
+	id      int64 // of the transaction in db
 	pending *pending
 }
 
@@ -233,12 +239,16 @@ func (s *Store) view() (*view, error) {
 		if err := s.failed.Load(); err != nil {
 			return nil, *err
 		}
-		btx, err := s.db.Begin(false)
+		db := s.db.Load()
+		btx, err := db.Begin(false)
+		if err != nil && db != s.db.Load() {
+			continue // it was compacted meanwhile, and closed
+		}
 		if err != nil {
 			return nil, s.closedOr(err)
 		}
-		now, err := s.wait(int64(btx.ID()))
-		if err == nil && now.id == int64(btx.ID()) {
+		now, err := s.wait(db, int64(btx.ID()))
+		if err == nil && now.db == db && now.id == int64(btx.ID()) {
 			return &view{s: s, tx: btx, pending: now.pending}, nil
 		}
 		// Rarely, the next one is durable already: its rows are not these.
@@ -250,13 +260,14 @@ func (s *Store) view() (*view, error) {
 
 // wait returns the first state seen that is that of the transaction or later,
 // once it is on disk: bbolt shows it before the last fsync returns.
-func (s *Store) wait(id int64) (*state, error) {
-	if now := s.state.Load(); id <= now.id {
+func (s *Store) wait(db *bolt.DB, id int64) (*state, error) {
+	later := func(now *state) bool { return now.db != db || id <= now.id }
+	if now := s.state.Load(); later(now) {
 		return now, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id > s.state.Load().id && s.failed.Load() == nil {
+	for !later(s.state.Load()) && s.failed.Load() == nil {
 		s.settled.Wait()
 	}
 	if err := s.failed.Load(); err != nil {
@@ -294,7 +305,8 @@ func (s *Store) update(f func(*tx) error) error {
 	var refused error // by f
 	var t *tx
 	var id int64
-	err := s.db.Update(func(btx *bolt.Tx) error {
+	db := s.db.Load()
+	err := db.Update(func(btx *bolt.Tx) error {
 		id = int64(btx.ID())
 		t = &tx{view: view{s: s, tx: btx, pending: s.pending.copy()}}
 		if refused = f(t); refused != nil && t.broken == nil {
@@ -320,8 +332,11 @@ func (s *Store) update(f func(*tx) error) error {
 		return s.fail(err)
 	}
 	s.pending = t.pending
+	if s.compaction != nil {
+		s.compaction.dropped = append(s.compaction.dropped, t.dropped...)
+	}
 	s.mu.Lock()
-	s.state.Store(&state{id: id, pending: t.pending.copy()})
+	s.state.Store(&state{db: db, id: id, pending: t.pending.copy()})
 	s.mu.Unlock()
 	s.settled.Broadcast()
 	s.bodies.entered(t.bodies)
@@ -351,9 +366,12 @@ func (s *Store) Bodies() journal.Bodies { return s.bodies }
 // Free implements journal.Store.
 func (s *Store) Free() (uint64, error) { return freeBytes(s.dir) }
 
-// Close implements journal.Store.
+// Close implements journal.Store. It ends a compaction, which leaves no trace.
 func (s *Store) Close() error {
-	if !s.db.IsReadOnly() {
+	s.closing.Store(true)
+	s.compacting.Lock()
+	defer s.compacting.Unlock()
+	if !s.db.Load().IsReadOnly() {
 		// So that the next Open has nothing to derive. Where it fails nothing is
 		// lost: the records are there.
 		_ = undamaged(func() error {
@@ -365,7 +383,7 @@ func (s *Store) Close() error {
 			})
 		})
 	}
-	if err := s.db.Close(); err != nil {
+	if err := s.db.Load().Close(); err != nil {
 		return fmt.Errorf("boltstore: close: %w", err)
 	}
 	return nil

@@ -117,9 +117,10 @@ func Verify(ctx context.Context, dir string, check Check, heads ...SignedHead) (
 		return rep, err
 	}
 	opt := &bolt.Options{Timeout: time.Second, ReadOnly: true, NoStatistics: true}
-	var opening error
-	if s.db, opening = openFile(path, opt); opening == nil {
-		defer s.db.Close()
+	db, opening := openFile(path, opt)
+	if opening == nil {
+		s.db.Store(db)
+		defer db.Close()
 	} else if errors.Is(opening, berrors.ErrTimeout) {
 		return rep, journal.ErrInUse
 	}
@@ -135,7 +136,7 @@ func Verify(ctx context.Context, dir string, check Check, heads ...SignedHead) (
 	if err := s.identify(); err != nil {
 		return rep, err
 	}
-	err = s.db.View(func(btx *bolt.Tx) error {
+	err = s.db.Load().View(func(btx *bolt.Tx) error {
 		v := &view{s: s, tx: btx, pending: newPending(0)} // what the file holds, and no more
 		a := &audit{ctx: ctx, v: v, replay: journal.NewReplay(), check: check, given: heads}
 		err := a.run()

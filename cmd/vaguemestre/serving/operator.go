@@ -54,6 +54,7 @@ func (o *Operator) Handler(next http.Handler) http.Handler {
 		m.HandleFunc("POST /admin/v1/journal/proof", o.proof)
 		m.HandleFunc("POST /admin/v1/journal/verify", o.changing(o.verify))
 		m.HandleFunc("POST /admin/v1/journal/backup", o.changing(o.backup))
+		m.HandleFunc("POST /admin/v1/journal/compact", o.changing(o.compact))
 		m.HandleFunc("GET /admin/v1/journal/heads", o.heads)
 		m.HandleFunc("POST /admin/v1/journal/resend", o.changing(o.resend))
 		m.HandleFunc("POST /admin/v1/journal/settled", o.changing(o.settled))

@@ -41,3 +41,16 @@ func (o *Operator) resend(w http.ResponseWriter, r *http.Request) {
 func (o *Operator) settled(w http.ResponseWriter, r *http.Request) {
 	o.answer(w, map[string]any{"settled": true}, o.Node.Broker.Settled(r.Context()))
 }
+
+// Compacted says what a compaction gave back, in bytes.
+type Compacted struct {
+	Before int64 `json:"before"`
+	After  int64 `json:"after"`
+}
+
+func (o *Operator) compact(w http.ResponseWriter, r *http.Request) {
+	var c Compacted
+	var err error
+	c.Before, c.After, err = o.Journal.Compact(r.Context())
+	o.answer(w, c, err)
+}
