@@ -29,6 +29,10 @@ type Options struct {
 	Secret    []byte // 32 bytes, local: HMAC of idempotency keys, submissions, lanes
 	MaxBody   int64  // bytes of the document and pieces of one pli; 0 is DefaultMaxBody
 	Log       *slog.Logger
+
+	// Retention is how long the content of a pli is kept after its deposit,
+	// once nobody is awaited any more (see retain); 0 keeps it.
+	Retention time.Duration
 }
 
 // DefaultMaxBody is the largest document and pieces of one pli, in bytes.
@@ -53,7 +57,9 @@ type Broker struct {
 	secret  []byte
 	maxBody int64
 	log     *slog.Logger
-	timers  chan struct{} // a due time may have changed
+
+	retention time.Duration
+	timers    chan struct{} // a due time may have changed
 
 	recentPlis      recent[*recentPli]
 	recentEvidences recent[recentEvidence]
@@ -78,7 +84,7 @@ func New(ctx context.Context, o Options) (*Broker, error) {
 	}
 	b := &Broker{
 		id: o.ID, keys: o.Keys, journal: o.Journal, carrier: o.Carrier, now: o.Now, rand: o.Rand,
-		secret: o.Secret, maxBody: o.MaxBody, log: o.Log, timers: make(chan struct{}, 1),
+		secret: o.Secret, maxBody: o.MaxBody, log: o.Log, timers: make(chan struct{}, 1), retention: o.Retention,
 	}
 	if b.maxBody == 0 {
 		b.maxBody = DefaultMaxBody
@@ -93,6 +99,9 @@ func New(ctx context.Context, o Options) (*Broker, error) {
 	}
 	if err := b.SetDirectory(ctx, o.Directory); err != nil {
 		return nil, err
+	}
+	if err := b.armRetention(ctx); err != nil {
+		return nil, fmt.Errorf("broker: retention: %w", err)
 	}
 	return b, nil
 }

@@ -93,6 +93,9 @@ func (b *Broker) fireDue(ctx context.Context) (time.Duration, error) {
 func (b *Broker) fire(ctx context.Context, t journal.Timer) error {
 	pair, ok := strings.CutPrefix(t.Key, timerOverdue)
 	id, party, ok2 := strings.Cut(pair, "/")
+	if t.Key == timerRetention {
+		return b.retain(ctx, t)
+	}
 	if !ok || !ok2 {
 		return b.commit(ctx, &timerInput{key: t.Key})
 	}

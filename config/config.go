@@ -123,14 +123,15 @@ func Faults(err error) []*Error {
 
 // Config is the file. Its members have the meaning that [Example] gives.
 type Config struct {
-	Broker        string   `toml:"broker"`
-	Demonstration bool     `toml:"demonstration,omitempty"`
-	Limits        Limits   `toml:"limits"`
-	API           API      `toml:"api"`
-	Admin         Admin    `toml:"admin"`
-	Log           Log      `toml:"log"`
-	Brokers       []Broker `toml:"brokers"`
-	Parties       []Party  `toml:"parties"`
+	Broker        string    `toml:"broker"`
+	Demonstration bool      `toml:"demonstration,omitempty"`
+	Limits        Limits    `toml:"limits"`
+	API           API       `toml:"api"`
+	Admin         Admin     `toml:"admin"`
+	Log           Log       `toml:"log"`
+	Retention     Retention `toml:"retention,omitzero"`
+	Brokers       []Broker  `toml:"brokers"`
+	Parties       []Party   `toml:"parties"`
 
 	lines map[string]int
 }
@@ -170,6 +171,16 @@ func (c Config) Upload() int64 {
 type Admin struct {
 	Listen string `toml:"listen,omitempty"` // host:port, of this machine only
 }
+
+// Retention is how long content is kept.
+type Retention struct {
+	// ContentDays after its deposit, the content of a pli is erased here, once
+	// nobody is awaited any more; evidences and journal stay. 0: it is kept.
+	ContentDays int64 `toml:"content_days,omitzero"`
+}
+
+// MaxRetention is the longest retention of content, in days: a century.
+const MaxRetention = 36_525
 
 // Log is how serve speaks.
 type Log struct {

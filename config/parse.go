@@ -32,6 +32,7 @@ func parse(data []byte) (Config, error) {
 	c.API = r.api(top.table("api"), c.Limits)
 	c.Admin = r.admin(top.table("admin"))
 	c.Log = r.log(top.table("log"))
+	c.Retention = r.retention(top.table("retention"))
 	for _, t := range top.tables("brokers") {
 		c.Brokers = append(c.Brokers, t.broker())
 	}
@@ -66,6 +67,12 @@ func (r *reader) limits(t *table) Limits {
 	}
 	t.close()
 	return l
+}
+
+func (r *reader) retention(t *table) Retention {
+	c := Retention{ContentDays: t.integer("content_days", 0, 30, MaxRetention)}
+	t.close()
+	return c
 }
 
 func (t *table) broker() Broker {

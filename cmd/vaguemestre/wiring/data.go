@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"vaguemestre/broker"
 	"vaguemestre/broker/directory"
@@ -133,6 +134,7 @@ func (d *Data) Open(ctx context.Context, p Parts) (*Node, error) {
 func (d *Data) open(ctx context.Context, p Parts, secret []byte) (*Node, error) {
 	p.ID, p.Dir, p.Directory, p.Keys, p.Secret = broker.BrokerID(d.Config.Broker), d.Dir, d.Directory, d.Keys, secret
 	p.MaxBody, p.MinFree = d.Config.Limits.Body, uint64(d.Config.Limits.FreeSpace)
+	p.Retention = time.Duration(d.Config.Retention.ContentDays) * 24 * time.Hour
 	n, err := Open(ctx, p)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ type Parts struct {
 	Secret    []byte
 	Carrier   broker.Carrier
 	MaxBody   int64
+	Retention time.Duration // broker.Options.Retention
 	MinFree   uint64
 	GroupMax  int           // operations per commit; 0 is the journal's default
 	Store     journal.Store // instead of the file in Dir
@@ -105,7 +106,7 @@ func Open(ctx context.Context, p Parts) (*Node, error) {
 	}
 	b, err := broker.New(ctx, broker.Options{
 		ID: p.ID, Directory: p.Directory, Keys: keys, Journal: j, Carrier: p.Carrier,
-		Now: p.Now, Rand: p.Rand, Secret: p.Secret, MaxBody: p.MaxBody, Log: p.Log,
+		Now: p.Now, Rand: p.Rand, Secret: p.Secret, MaxBody: p.MaxBody, Retention: p.Retention, Log: p.Log,
 	})
 	if err == nil && !bound {
 		err = bindSecret(ctx, b, p)

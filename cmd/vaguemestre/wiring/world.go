@@ -35,6 +35,7 @@ type Plan struct {
 	Log        *slog.Logger
 	GroupMax   int
 	MaxBody    int64
+	Retention  time.Duration
 	// Wrap may put something between a broker and the net.
 	Wrap func(from broker.BrokerID, c broker.Carrier) broker.Carrier
 	// Keys may replace the keys of a broker.
@@ -204,7 +205,7 @@ func (w *World) OpenNode(ctx context.Context, id broker.BrokerID) (*Node, error)
 	}
 	p := Parts{
 		ID: id, Dir: w.Dir(id), Directory: dir, Keys: w.rings[id], Secret: secret, Carrier: carrier,
-		Now: w.Plan.Now, Rand: w.Plan.Rand, Log: w.Plan.Log, GroupMax: w.Plan.GroupMax, MaxBody: w.Plan.MaxBody, MinFree: 1 << 20,
+		Now: w.Plan.Now, Rand: w.Plan.Rand, Log: w.Plan.Log, GroupMax: w.Plan.GroupMax, MaxBody: w.Plan.MaxBody, Retention: w.Plan.Retention, MinFree: 1 << 20,
 	}
 	if w.Plan.Keys != nil {
 		p.Signer = w.Plan.Keys(id, w.rings[id])
