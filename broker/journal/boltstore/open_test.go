@@ -161,36 +161,10 @@ func TestOpenFlips(t *testing.T) {
 	t.Logf("%d of %d refused", refused, n)
 }
 
-// TestFormat1: a journal that an early program of this format wrote still
-// opens, verifies and goes on.
+// TestFormat1: a journal that an early program of format 1 wrote still verifies,
+// is brought to the format of this one, and goes on.
 func TestFormat1(t *testing.T) {
-	golden := filepath.Join("testdata", "format-1.db.gz")
-	if *update {
-		dir := t.TempDir()
-		s := newStore(t, dir, boltstore.WithRand(fixedRand()), boltstore.WithClock(func() time.Time { return start }),
-			boltstore.WithFoldMax(100)) // some rows in the file, some pending
-		brokertest.RandomHistory(t, s, 1, 40)
-		keepHead(t, s)
-		path := filepath.Join(dir, "short.db")
-		short(t, s, path)
-		b, err := os.ReadFile(path)
-		var packed bytes.Buffer
-		w := gzip.NewWriter(&packed)
-		_, werr := w.Write(b)
-		if err := errors.Join(s.Close(), err, werr, w.Close(), os.WriteFile(golden, packed.Bytes(), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f, err := os.Open(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
+	b, err := unpack(filepath.Join("testdata", "format-1.db.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,12 +180,40 @@ func TestFormat1(t *testing.T) {
 	if got := string(rep.Head.Checkpoint()); got != head {
 		t.Errorf("head %q", got)
 	}
+	r, err := boltstore.OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
 	s := openStore(t, dir)
 	brokertest.RandomHistory(t, s, 2, 40)
 	s.Close()
 	if _, err := verify(dir, given([]byte(head))...); err != nil {
 		t.Error(err)
 	}
+	tamper(t, dir, "meta", func(t *testing.T, b *bolt.Bucket) {
+		if got := string(b.Get([]byte("format"))); got != "vaguemestre journal 2" {
+			t.Errorf("after it was opened: %q", got)
+		}
+	})
+}
+
+func unpack(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
+
+func setFormat(t *testing.T, dir, format string) {
+	t.Helper()
+	tamper(t, dir, "meta", func(t *testing.T, b *bolt.Bucket) { put(t, b, []byte("format"), []byte(format)) })
 }
 
 // TestFull: when the file cannot grow, the commit that needed it fails for
