@@ -80,6 +80,9 @@ func (t *tx) checkSum() error {
 	if t.s.format == formatUnsummed {
 		return nil
 	}
+	if err := checkDerivedPages(t.tx.DB().Path()); err != nil {
+		return fmt.Errorf("%w: derived rows: %w: %w", journal.ErrFormat, journal.ErrDamaged, err)
+	}
 	want, ok := parseRowSum(t.bucket(bMeta).Get([]byte(metaSum)))
 	got, err := sumRows(t.tx)
 	if err != nil {
