@@ -32,11 +32,14 @@ func create(t *testing.T, dir string) *boltstore.Store {
 	return s
 }
 
+// seed of what a generated journal holds.
+const seed = 7
+
 // generate appends the events of n messages as a broker makes them at each end:
 // sizes and kinds of rows are those of plis, their bytes are not.
 func generate(t *testing.T, s journal.Store, n int) {
 	t.Helper()
-	draw := rand.NewChaCha8([32]byte{7})
+	draw := rand.NewChaCha8([32]byte{seed})
 	at := time.Date(2026, 11, 20, 22, 41, 7, 0, time.UTC)
 	const group = 200
 	for done := 0; done < n; done += group {
@@ -159,8 +162,7 @@ func TestLargeJournal(t *testing.T) {
 	r.PerSecond = float64(r.Events) / r.Verified
 	t.Logf("%d messages, %d events, %d MB: generated in %.1f s, opened in %.2f s (%.2f s after a crash, heap %d MB), verified in %.1f s (%.0f events/s), compacted in %.1f s to %d MB",
 		n, r.Events, r.Bytes>>20, r.Generated, r.Opened, r.Crashed, r.Heap>>20, r.Verified, r.PerSecond, r.Compacted, r.After>>20)
-	r.Head = runs.NewHead(t, fmt.Sprintf("VAGUEMESTRE_MESSAGES=%d go test ./broker/internal/ops -run TestLargeJournal -v -timeout 1h", n), 7, began)
-	runs.Write(t, "large", r.Head, r)
+	leave(t, "large", "TestLargeJournal", n, began, &r.Head, &r)
 }
 
 // duplicate copies a file that nobody writes to now.
