@@ -74,7 +74,11 @@ func initialise(path, dir, broker string, o []Option) (err error) {
 		if err := meta.Put([]byte(metaRows), u64(0)); err != nil {
 			return err
 		}
-		if err := meta.Put([]byte(metaSum), new(rowSum).encode()); err != nil {
+		sum, err := sumRows(btx)
+		if err != nil {
+			return err
+		}
+		if err := meta.Put([]byte(metaSum), sum.encode()); err != nil {
 			return err
 		}
 		return s.beginLog(&tx{view: view{s: s, tx: btx, pending: newPending(0)}}, nil)

@@ -41,7 +41,7 @@
 // measured.) meta "rows" is the position up to which they are in the file; Open
 // derives again what comes after. Close folds.
 //
-// meta "sum" is the sum of the digests of the derived rows that are in the file,
+// meta "sum" is the sum of the digests of the derived rows that are in the file and of "rows",
 // SHA-256(bucket 1 byte, lp key, value) as four big-endian words, each modulo
 // 2^64. Open compares it, for bbolt trusts its pages: an idempotency key that a
 // disk altered would let a submission be accepted twice. What else is read is

@@ -123,6 +123,7 @@ func (c *cursor) skip() {
 // fold writes the pending rows to the file, and the sum of all that are there.
 func (t *tx) fold() {
 	sum, _ := parseRowSum(t.bucket(bMeta).Get([]byte(metaSum)))
+	sum.take(bMeta, []byte(metaRows), t.bucket(bMeta).Get([]byte(metaRows)))
 	for b, rows := range t.pending.rows {
 		if rows == nil {
 			continue
@@ -144,6 +145,7 @@ func (t *tx) fold() {
 	}
 	pos := t.Position()
 	t.write(bMeta, []byte(metaRows), u64(pos))
+	sum.add(bMeta, []byte(metaRows), u64(pos))
 	t.write(bMeta, []byte(metaSum), sum.encode())
 	t.pending = newPending(pos)
 }

@@ -56,8 +56,10 @@ func parseRowSum(b []byte) (s rowSum, ok bool) {
 	return s, true
 }
 
-// sumRows computes the sum of all derived rows of the file.
+// sumRows computes the sum of all derived rows of the file, and of the position
+// that they are at: records that were applied must not be applied again.
 func sumRows(btx *bolt.Tx) (sum rowSum, err error) {
+	sum.add(bMeta, []byte(metaRows), btx.Bucket([]byte(bMeta.String())).Get([]byte(metaRows)))
 	for b := range nBuckets {
 		if !b.derived() {
 			continue
