@@ -278,7 +278,7 @@ func badWeather(t *testing.T, seed uint64) {
 	tn := newTown(t, func(p *wiring.Plan) {
 		clock.plan(p)
 		for i := range p.Parties {
-			p.Parties[i].Patience = directory.Patience{U0: 400 * day, U1: 400 * day}
+			p.Parties[i].Patience = directory.Patience{U0: day, U1: 7 * day}
 		}
 		p.Wrap = func(from broker.BrokerID, next broker.Carrier) broker.Carrier {
 			c := &brokertest.Carrier{Next: next, Weather: brokertest.NewWeather(seed + uint64(len(from)))}
@@ -295,7 +295,7 @@ func badWeather(t *testing.T, seed uint64) {
 	}
 	acts := []broker.Event{broker.Opened, broker.TakenInCharge}
 	for range 200 {
-		clock.advance(time.Hour)
+		clock.advance(7 * time.Minute) // all of them less than the patience for a U0
 		for _, b := range []broker.BrokerID{nord, justice} {
 			tn.deliver(b)
 		}
