@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"vaguemestre/adapters/httpapi"
 	"vaguemestre/cmd/vaguemestre/serving"
@@ -24,6 +25,10 @@ const (
 	sendFolder = "sending"
 	sendSalt   = "salt"
 	saltSize   = 32 // bytes
+
+	// What makeOnce has not linked for so long, a command that was killed left.
+	sendStale   = time.Hour
+	sendNewborn = ".new-*"
 )
 
 // sendKey is the idempotency key of one submission, kept until its receipt.
@@ -41,6 +46,7 @@ func keepKey(data string, fields [][]byte) (*sendKey, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("keeping the key of a submission: %w", err)
 	}
+	sweepKeys(dir)
 	salt, _, err := once(filepath.Join(dir, sendSalt), saltSize)
 	if err != nil {
 		return nil, err
@@ -56,6 +62,16 @@ func keepKey(data string, fields [][]byte) (*sendKey, error) {
 		return nil, err
 	}
 	return &sendKey{path: path, value: hex.EncodeToString(value), old: old}, nil
+}
+
+// sweepKeys erases what commands that were killed left unfinished.
+func sweepKeys(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, sendNewborn)) // the pattern is right
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > sendStale {
+			_ = os.Remove(path) // the next command tries again
+		}
+	}
 }
 
 // once reads a file of n random bytes, which it makes if it is not there: whole,
@@ -82,7 +98,7 @@ func once(path string, n int) (b []byte, was bool, err error) {
 // makeOnce makes the file, or says that somebody did meanwhile.
 func makeOnce(path string, n int) (was bool, err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".new-*") // 0600
+	f, err := os.CreateTemp(dir, sendNewborn) // 0600
 	if err != nil {
 		return false, err
 	}
