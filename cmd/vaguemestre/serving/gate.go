@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"sync/atomic"
 )
@@ -78,3 +79,15 @@ func (s *statusWriter) Flush() {
 
 // Unwrap is for http.ResponseController.
 func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// unredirected refuses what a mux would redirect, with a Location and a page that
+// quote the path.
+func unredirected(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
+			(&Problem{Status: http.StatusNotFound, Code: "route_not_found", Detail: "no such route"}).write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

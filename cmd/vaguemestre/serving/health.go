@@ -62,7 +62,7 @@ func (h *health) handler() http.Handler {
 		_ = json.NewEncoder(w).Encode(ready) // whoever asked is gone
 	})
 	m.Handle("GET /metrics", h.metrics)
-	return onThisMachine(m)
+	return onThisMachine(unredirected(m))
 }
 
 // onThisMachine refuses a call by a name that is not of this machine: a page

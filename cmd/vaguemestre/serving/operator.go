@@ -63,7 +63,7 @@ func (o *Operator) Handler(next http.Handler) http.Handler {
 		m.HandleFunc("POST /admin/v1/messages/{id}/export", o.changing(o.export))
 		m.HandleFunc("POST /admin/v1/keys/{owner}/exported", o.changing(o.secretExported))
 	}
-	return m
+	return unredirected(m)
 }
 
 // changing refuses what would change something while the broker is on its way
@@ -102,7 +102,9 @@ func (o *Operator) asking(w http.ResponseWriter, r *http.Request, into any) bool
 
 func (o *Operator) requeue(w http.ResponseWriter, r *http.Request) {
 	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 63)
-	if err == nil {
+	if err != nil {
+		err = journal.ErrGone // its own error quotes what was sent
+	} else {
 		err = o.Node.Broker.Requeue(r.Context(), seq)
 	}
 	o.answer(w, map[string]any{"seq": seq, "requeued": true}, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -101,6 +102,9 @@ func (d *Data) addCerts(owner string, list []config.Certificate) error {
 	defer root.Close()
 	for _, want := range list {
 		b, err := root.ReadFile(filepath.FromSlash(want.File))
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			err = p.Err // the path is a value of the configuration: config check gives its line
+		}
 		if err != nil {
 			return fmt.Errorf("certificate of %s: %w", owner, err)
 		}
