@@ -10,10 +10,6 @@ import (
 	"vaguemestre/broker/internal/sabotage"
 )
 
-// slowly gives a kill time to come between an answer and its commit. The
-// window is there without it, and narrower.
-const slowly = `time.Sleep(20 * time.Millisecond)`
-
 // faultyBuilds are programs that these tests must refuse, each by its word.
 var faultyBuilds = []struct {
 	name  string
@@ -22,13 +18,9 @@ var faultyBuilds = []struct {
 	word  string
 }{
 	{
-		name: "the answer leaves before the commit",
-		edits: []sabotage.Edit{{
-			File: "broker/accept.go",
-			Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
-			New:  `go func() { ` + slowly + `; _ = b.commit(context.WithoutCancel(ctx), in) }()`,
-		}},
-		run: "TestKill", word: lost,
+		name:  "the answer leaves before the commit",
+		edits: sabotage.AnswerBeforeCommit(),
+		run:   "TestKill", word: lost,
 	},
 	{
 		name: "duplicates are looked for outside the write transaction",
@@ -40,34 +32,16 @@ var faultyBuilds = []struct {
 		run: "TestKill", word: twice,
 	},
 	{
-		name: "duplicates are looked for in what is not committed",
-		edits: []sabotage.Edit{
-			{File: "broker/accept.go", Old: "\t\"slices\"\n", New: "\t\"slices\"\n\t\"sync\"\n"},
-			{File: "broker/accept.go", Old: "// submission is a Submission", New: "var uncommitted sync.Map\n\n// submission is a Submission"},
-			{
-				File: "broker/accept.go",
-				Old:  `id, mac, known, err := b.knownKey(s)`,
-				New: `if r, ok := uncommitted.Load(b.idemKey(s)); ok {
-		return r.(Receipt), nil
-	}
-	id, mac, known, err := b.knownKey(s)`,
-			},
-			{
-				File: "broker/accept.go",
-				Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
-				New: `uncommitted.Store(in.idemKey, Receipt{ID: in.pli.Header.ID, Thread: s.thread, Deposit: in.pli.DepositBytes, DepositSig: in.pli.DepositSig})
-	` + slowly + `
-	err = b.commit(ctx, in)`,
-			},
-		},
-		run: "TestKill", word: lost,
+		name:  "duplicates are looked for in what is not committed",
+		edits: sabotage.DuplicatesUncommitted(),
+		run:   "TestKill", word: lost,
 	},
 	{
 		name: "a reception is acknowledged before its commit",
 		edits: []sabotage.Edit{{
 			File: "broker/receive.go",
 			Old:  "err = b.commit(ctx, in)\n\tswitch {\n\tcase errors.Is(err, errReplay):",
-			New:  "go func() { " + slowly + "; _ = b.commit(context.WithoutCancel(ctx), in) }()\n\tswitch {\n\tcase errors.Is(err, errReplay):",
+			New:  "go func() { " + sabotage.Slowly + "; _ = b.commit(context.WithoutCancel(ctx), in) }()\n\tswitch {\n\tcase errors.Is(err, errReplay):",
 		}},
 		run: "TestKill", word: lost,
 	},
@@ -81,13 +55,9 @@ var faultyBuilds = []struct {
 		run: "TestSeededCrashes", word: twice,
 	},
 	{
-		name: "what a crash left is not swept",
-		edits: []sabotage.Edit{{
-			File: "broker/broker.go",
-			Old:  `if _, err := b.journal.Bodies().Sweep(); err != nil {`,
-			New:  `if err := error(nil); err != nil {`,
-		}},
-		run: "TestEveryCommit", word: left,
+		name:  "what a crash left is not swept",
+		edits: sabotage.NothingSwept(),
+		run:   "TestEveryCommit", word: left,
 	},
 }
 

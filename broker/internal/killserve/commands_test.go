@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -21,30 +22,51 @@ import (
 // killed too.
 func (c *crowd) byCommands(draw *rand.Rand) {
 	for !c.over.Load() {
-		l := newLetter(int(c.letters.Add(1)))
-		dir := filepath.Join(c.work, fmt.Sprint(l.number))
-		send, err := c.files(l, dir)
-		if err != nil {
-			c.book.fault(broken, "the files of letter %d: %v", l.number, err)
+		if !c.clerk(draw) {
 			return
 		}
-		var r receipt
-		if !c.command(draw, fmt.Sprintf("send of letter %d", l.number), &r, send...) {
-			continue
-		}
-		if r.Repeated {
-			c.repeated.Add(1)
-		}
-		c.book.accepted(l, r).byCommand = true
-		for _, p := range l.recipients() {
-			if c.arrives(l, r.ID, p) {
-				c.commandsOf(draw, l, r.ID, p, dir)
-			}
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			c.book.fault(broken, "the files of letter %d: %v", l.number, err)
+	}
+}
+
+// clerk takes one letter all the way. It says whether there is any use in
+// another.
+func (c *crowd) clerk(draw *rand.Rand) bool {
+	l := newLetter(int(c.letters.Add(1)))
+	dir := filepath.Join(c.work, fmt.Sprint(l.number))
+	send, err := c.files(l, dir)
+	if err != nil {
+		c.book.fault(broken, "the files of letter %d: %v", l.number, err)
+		return false
+	}
+	var r receipt
+	if !c.command(draw, fmt.Sprintf("send of letter %d", l.number), &r, send...) {
+		return true
+	}
+	if r.Repeated {
+		c.repeated.Add(1)
+	}
+	c.book.accepted(l, r).byCommand = true
+	for _, p := range l.recipients() {
+		if c.arrives(l, r.ID, p) {
+			c.commandsOf(draw, l, r.ID, p, dir)
 		}
 	}
+	if err := os.RemoveAll(dir); err != nil {
+		c.book.fault(broken, "the files of letter %d: %v", l.number, err)
+		return false
+	}
+	return true
+}
+
+// age makes what killed commands left in DATA/sending look old: the next send
+// is to erase it, and would leave alone what another may be writing.
+func (c *crowd) age() error {
+	left, err := filepath.Glob(filepath.Join(c.house.Data, "sending", ".new-*"))
+	for _, path := range left {
+		yesterday := time.Now().Add(-24 * time.Hour)
+		err = errors.Join(err, os.Chtimes(path, yesterday, yesterday))
+	}
+	return err
 }
 
 // files writes what is sent, and gives the call that sends it.
@@ -80,9 +102,12 @@ func (c *crowd) arrives(l letter, id, party string) bool {
 	return ok
 }
 
+// odds draws one chance in n; a clerk who draws nothing has none.
+func odds(draw *rand.Rand, n int) bool { return draw != nil && draw.IntN(n) == 0 }
+
 // commandsOf is what a recipient does.
 func (c *crowd) commandsOf(draw *rand.Rand, l letter, id, party, dir string) {
-	if draw.IntN(3) == 0 {
+	if odds(draw, 3) {
 		out := filepath.Join(dir, party)
 		if c.command(draw, fmt.Sprintf("read of letter %d", l.number), nil, "read", id, "--as", party, "--out", out, "--data", c.house.Data) {
 			c.book.fetched(l, party)
@@ -96,10 +121,13 @@ func (c *crowd) commandsOf(draw *rand.Rand, l letter, id, party, dir string) {
 				args = append(args, flag, v)
 			}
 		}
-		for range 1 + draw.IntN(5)/4 {
+		for range 2 {
 			var e evidence
 			if c.command(draw, fmt.Sprintf("ack %s of letter %d", a.Event, l.number), &e, args...) {
 				c.book.acted(l, party, a.Event, e)
+			}
+			if !odds(draw, 5) {
+				break
 			}
 		}
 	}
@@ -134,12 +162,12 @@ const (
 // answer.
 func (c *crowd) command(draw *rand.Rand, what string, into any, args ...string) bool {
 	for deadline := time.Now().Add(c.patience); time.Now().Before(deadline); {
-		if draw.IntN(5) > 0 {
+		if !odds(draw, 5) {
 			c.life() // else it may open the directory itself, which takes a second
 		}
 		before := c.now()
 		ctx, cancel := context.Background(), context.CancelFunc(func() {})
-		if draw.IntN(8) == 0 {
+		if odds(draw, 8) {
 			ctx, cancel = context.WithTimeout(ctx, time.Duration(draw.IntN(80))*time.Millisecond)
 		}
 		c.commands.Add(1)

@@ -19,10 +19,15 @@ import (
 
 var parties = []string{served.ASE, served.Parquet, served.Juge}
 
-// newHouse makes the broker and one token for each party.
-func newHouse(t *testing.T, program string) (*served.House, map[string]string) {
+// house is a broker that was made, and one token for each party.
+type house struct {
+	*served.House
+	tokens map[string]string
+}
+
+// folder is a folder for a house. Its path is short, since it holds a socket.
+func folder(t *testing.T) string {
 	t.Helper()
-	// Short, since it holds a socket.
 	root, err := os.MkdirTemp("", "killserve-")
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +37,13 @@ func newHouse(t *testing.T, program string) (*served.House, map[string]string) {
 			t.Error(err)
 		}
 	})
-	h, err := served.New(program, root)
+	return root
+}
+
+// newHouse makes the broker and the tokens.
+func newHouse(t *testing.T, program string) house {
+	t.Helper()
+	h, err := served.New(program, folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +73,38 @@ func newHouse(t *testing.T, program string) (*served.House, map[string]string) {
 	if _, err := p.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	return h, tokens
+	return house{h, tokens}
+}
+
+// twin is a copy of a house that was never used, with another program.
+func (h house) twin(t *testing.T, program string) house {
+	t.Helper()
+	c, err := served.New(program, folder(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(h.Data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(h.Data, path)
+		to := filepath.Join(c.Data, name)
+		switch {
+		case err != nil || d.Type() == fs.ModeSocket:
+			return err
+		case d.IsDir():
+			return os.Mkdir(to, 0o700)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, b, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return house{c, h.tokens}
 }
 
 // await waits until a process is heard.

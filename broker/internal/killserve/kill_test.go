@@ -29,6 +29,9 @@ const (
 	// How long a life is, once it is heard, and a drain, at the longest.
 	lifeSlow  = 200 * time.Millisecond
 	drainSlow = 60 * time.Millisecond
+
+	// startPatience is far above what a start takes on a loaded machine.
+	startPatience = 2 * time.Minute
 )
 
 // run is one harness on one program.
@@ -36,20 +39,20 @@ type run struct {
 	*crowd
 	t     *testing.T
 	seed  uint64
-	kills int
+	kills int // to be done
 
+	done                        int           // kills
 	starting, draining, refused int           // kills of those sorts; lives that found the directory in use
 	typical                     time.Duration // of a start
 	figures
 }
 
-// newRun runs a program through its kills, and leaves what it found in its
-// ledger.
-func newRun(t *testing.T, program string, seed uint64, kills int, patience time.Duration) *run {
+// play runs the program of a house through its kills, and leaves what it found
+// in the ledger. When word is not "" a fault that begins so is enough.
+func play(t *testing.T, h house, seed uint64, kills int, patience time.Duration, word string) *run {
 	t.Helper()
-	h, tokens := newHouse(t, program)
-	r := &run{crowd: newCrowd(h, tokens, patience), t: t, seed: seed, kills: kills, typical: 500 * time.Millisecond}
-	r.lives()
+	r := &run{crowd: newCrowd(h.House, h.tokens, patience), t: t, seed: seed, kills: kills, typical: 500 * time.Millisecond}
+	r.lives(word)
 	if err := r.clean(); err != nil {
 		t.Error(err)
 	}
@@ -57,7 +60,7 @@ func newRun(t *testing.T, program string, seed uint64, kills int, patience time.
 }
 
 // lives runs the crowd through all the kills and one last life in peace.
-func (r *run) lives() {
+func (r *run) lives(word string) {
 	draw := rand.New(rand.NewPCG(r.seed, 0))
 	var busy sync.WaitGroup
 	for i := range overHTTP + byCommand {
@@ -70,16 +73,16 @@ func (r *run) lives() {
 			}
 		})
 	}
-	for done := 0; done < r.kills; {
+	for r.done < r.kills && (word == "" || !r.book.found(word)) {
 		killed, err := r.oneLife(draw)
 		if err != nil {
 			r.book.fault(broken, "%v", err)
 			break
 		}
-		if killed {
-			done++
+		if !killed {
+			continue
 		}
-		if done%50 == 49 {
+		if r.done++; r.done%50 == 0 {
 			r.verify()
 		}
 	}
@@ -114,7 +117,7 @@ func (r *run) oneLife(draw *rand.Rand) (killed bool, err error) {
 			// On a machine that is slow to start it is slow to answer.
 			time.Sleep(time.Duration(draw.Int64N(int64(max(lifeSlow, r.typical/2)))))
 		case <-p.Gone:
-		case <-time.After(r.patience):
+		case <-time.After(startPatience):
 			_ = p.Cmd.Process.Kill()
 			return false, fmt.Errorf("a broker is never ready:\n%s", p.Said())
 		}
@@ -160,7 +163,7 @@ func (r *run) lastLife() (*served.Process, error) {
 			if exit, err := p.Wait(); exit != exitTemporary || err != nil {
 				return nil, fmt.Errorf("the last broker ended with %d:\n%s", exit, p.Said())
 			}
-		case <-time.After(r.patience):
+		case <-time.After(startPatience):
 			_ = p.Cmd.Process.Kill()
 			return nil, fmt.Errorf("the last broker is never ready:\n%s", p.Said())
 		}
@@ -186,6 +189,10 @@ func (r *run) verify() {
 // conclude looks at everything once nobody asks for more: first as a client,
 // then at what the broker leaves when it stops in order.
 func (r *run) conclude(last *served.Process) {
+	if err := r.age(); err != nil {
+		r.book.fault(broken, "the kept keys: %v", err)
+	}
+	r.clerk(nil)
 	r.idle(last)
 	r.boxes()
 	r.again()
@@ -350,7 +357,7 @@ func TestKillServe(t *testing.T) {
 	t.Logf("seed %d", seed)
 	program := build(t, nil)
 	began := time.Now()
-	r := newRun(t, program, seed, kills, time.Duration(runs.Number(t, "VAGUEMESTRE_PATIENCE", 60))*time.Second)
+	r := play(t, newHouse(t, program), seed, kills, time.Duration(runs.Number(t, "VAGUEMESTRE_PATIENCE", 60))*time.Second, "")
 	rec := r.record(t, time.Since(began))
 	t.Log(rec)
 	for i, fault := range r.book.faults {

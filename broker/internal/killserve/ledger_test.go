@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 
 	"vaguemestre/broker"
@@ -74,6 +75,13 @@ func (g *ledger) fault(word, format string, args ...any) {
 
 func (g *ledger) note(word, format string, args ...any) {
 	g.faults = append(g.faults, word+": "+fmt.Sprintf(format, args...))
+}
+
+// found says whether a fault begins with a word.
+func (g *ledger) found(word string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.faults, func(f string) bool { return strings.HasPrefix(f, word+": ") })
 }
 
 // of finds or opens the entry of a letter; mu is held.

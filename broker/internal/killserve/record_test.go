@@ -39,7 +39,7 @@ func (r *run) record(t *testing.T, took time.Duration) record {
 		t.Fatal(err)
 	}
 	return record{
-		Head: h, Kills: r.kills, Starting: r.starting, Draining: r.draining, InUse: r.refused,
+		Head: h, Kills: r.done, Starting: r.starting, Draining: r.draining, InUse: r.refused,
 		Requests: r.requests.Load(), Commands: r.commands.Load(), KilledCommands: r.killedCommands.Load(),
 		Lost: r.lost.Load(), Repeated: r.repeated.Load(), Doubled: r.doubled.Load(), Cut: r.cut.Load(),
 		figures: r.figures, Faults: len(r.book.faults),
