@@ -2,6 +2,7 @@ package canary
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -164,6 +165,28 @@ func address(k schemas.Kind) (from broker.PartyID, to, cc []broker.PartyID) {
 		}
 	}
 	return from, to, cc
+}
+
+// way is a lawful direction for a document, good or not.
+func (d planted) way() (from broker.PartyID, to, cc []broker.PartyID) {
+	if d.doc != nil && d.doc.CheckSender(schemas.RoleParquet) != nil { // that of a service gardien
+		return ase, []broker.PartyID{juge}, []broker.PartyID{parquet}
+	}
+	return address(d.kind)
+}
+
+// piece has a mark in clear and one compressed, as a PDF has; a large one does
+// not fit in the journal file.
+func (n *nursery) piece(where string, large bool) *bytes.Buffer {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%%PDF-1.4\n(%s) Tj\nstream\n", n.word(where))
+	w := zlib.NewWriter(&b)
+	fmt.Fprintf(w, "BT (%s) Tj ET", n.word(where+", compressed"))
+	w.Close()
+	if large {
+		b.WriteString("\n" + strings.Repeat("blanc ", 20<<10) + n.word(where+", its end"))
+	}
+	return &b
 }
 
 func examples(t *testing.T, folder string) []string {

@@ -2,12 +2,10 @@ package canary
 
 import (
 	"bytes"
-	"compress/zlib"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -269,10 +267,7 @@ func (p *play) state(at *broker.Broker, id string, party broker.PartyID) broker.
 
 // submission makes a submission of a document, with marks in all the rest.
 func (p *play) submission(d planted) broker.Submission {
-	from, to, cc := address(d.kind)
-	if d.doc != nil && d.doc.CheckSender(schemas.RoleParquet) != nil { // that of a service gardien
-		from, to, cc = ase, []broker.PartyID{juge}, []broker.PartyID{parquet}
-	}
+	from, to, cc := d.way()
 	s := broker.Submission{
 		From: from, Kind: d.kind, To: to, Cc: cc, Document: schemas.NewPlain(d.bytes), Key: p.n.word(d.name + ": idempotency key"),
 		Actor: broker.Actor{Name: p.n.word(d.name + ": actor's name"), Function: p.n.word(d.name + ": actor's function")}, Basis: broker.Authenticated,
@@ -281,23 +276,9 @@ func (p *play) submission(d planted) broker.Submission {
 		return s
 	}
 	for i := range d.doc.Pieces() {
-		s.Pieces = append(s.Pieces, p.piece(fmt.Sprintf("%s: piece %d", d.name, i+1), i%2 == 1))
+		s.Pieces = append(s.Pieces, p.n.piece(fmt.Sprintf("%s: piece %d", d.name, i+1), i%2 == 1))
 	}
 	return s
-}
-
-// piece has a mark in clear and one compressed, as a PDF has; a large one does
-// not fit in the journal file.
-func (p *play) piece(where string, large bool) io.Reader {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%%PDF-1.4\n(%s) Tj\nstream\n", p.n.word(where))
-	w := zlib.NewWriter(&b)
-	fmt.Fprintf(w, "BT (%s) Tj ET", p.n.word(where+", compressed"))
-	w.Close()
-	if large {
-		b.WriteString("\n" + string(bytes.Repeat([]byte("blanc "), 20<<10)) + p.n.word(where+", its end"))
-	}
-	return &b
 }
 
 // exchange deposits every good example, and waits until all are there.
