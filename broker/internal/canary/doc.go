@@ -33,6 +33,26 @@
 // TestSabotage builds the program with leaks of six sorts, and wants each found
 // where it leaks.
 //
+// # A served broker
+//
+// TestServed does the same with the program as a process: serve, its API, its
+// socket, its listener for health and metrics, and its commands. Marks stand
+// besides in every header, path and query, in names, types and headers of the
+// parts of a form, in malformed JSON, forms and HTTP, in Host, Idempotency-Key
+// and tokens, in what the socket and the commands are asked, in names of files,
+// and in every value of a faulty configuration. They are searched in whole
+// answers (refusals, lists, states, evidences of acts, exports, metrics, health),
+// in all that serve and the commands say, in the data directory with a key that
+// send has kept, in TMPDIR, in a backup, and in the dump that SIGQUIT makes.
+// What a reader is given is kept apart and must hold the marks. The program that
+// is searched has its log open to the debug level, and panics where it is told
+// to, in the API and beside it: as it is, it has no level to choose and no known
+// way to panic. TestServedSabotage adds leaks of seven sorts.
+//
+// A key of the configuration that is not known is named by its error, since it
+// is what the operator must correct; the name of an application is in the log,
+// and must have the form of a function's.
+//
 // # What this does not show
 //
 // The memory of the process, where plaintext lives, and a core file of it. A file

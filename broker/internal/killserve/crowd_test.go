@@ -197,11 +197,8 @@ func (c *crowd) byHTTP(draw *rand.Rand) {
 			continue
 		}
 		for _, p := range l.recipients() {
-			if draw.IntN(4) > 0 {
-				c.read(draw, l, id, p)
-			}
-			for _, a := range l.acts[p] {
-				c.act(draw, l, id, p, a)
+			if !c.receives(draw, l, id, p) {
+				break // it would wait for each thing in turn
 			}
 		}
 		if e := c.book.any(draw); e != nil {
@@ -270,36 +267,50 @@ func (c *crowd) deposited(l letter, a answer) string {
 	return r.ID
 }
 
-// read takes the document and some pieces as a recipient.
-func (c *crowd) read(draw *rand.Rand, l letter, id, party string) {
-	c.fetch(l, id, party, 0)
-	c.book.fetched(l, party)
-	for n := range l.pieces {
-		if draw.IntN(2) == 0 {
-			c.fetch(l, id, party, n+1)
+// receives takes the document and some pieces as a recipient, and says its acts.
+// It is false when something is never answered.
+func (c *crowd) receives(draw *rand.Rand, l letter, id, party string) bool {
+	if draw.IntN(4) > 0 {
+		for n := range 1 + len(l.pieces) {
+			if (n == 0 || draw.IntN(2) == 0) && !c.fetch(l, id, party, n) {
+				return false
+			}
 		}
 	}
+	for _, a := range l.acts[party] {
+		if !c.act(draw, l, id, party, a) {
+			return false
+		}
+	}
+	return true
 }
 
 // fetch takes one part, the document when n is 0, and compares it with what was
-// sent.
-func (c *crowd) fetch(l letter, id, party string, n int) {
+// sent. It is false when it is never answered.
+func (c *crowd) fetch(l letter, id, party string, n int) bool {
 	path, want := "/v1/messages/"+id+"/document", l.document
 	if n > 0 {
 		path, want = fmt.Sprintf("/v1/messages/%s/pieces/%d", id, n), l.pieces[n-1]
 	}
 	what := fmt.Sprintf("part %d of letter %d, read by %s", n, l.number, party)
-	if a, ok := c.insist(request{what: what, party: party, method: "GET", path: path, absent: true}); ok && !bytes.Equal(a.body, want) {
+	a, ok := c.insist(request{what: what, party: party, method: "GET", path: path, absent: true})
+	if !ok {
+		return false
+	}
+	if !bytes.Equal(a.body, want) {
 		c.book.fault(differs, "%s: not what was sent", what)
 	}
+	c.book.fetched(l, party)
+	return true
 }
 
-// act says an act, now and then more than once.
-func (c *crowd) act(draw *rand.Rand, l letter, id, party string, said act) {
+// act says an act, now and then more than once. It is false when it is never
+// answered.
+func (c *crowd) act(draw *rand.Rand, l letter, id, party string, said act) bool {
 	body, err := json.Marshal(said)
 	if err != nil {
 		c.book.fault(broken, "an act: %v", err)
-		return
+		return false
 	}
 	q := request{
 		what: fmt.Sprintf("%s of letter %d by %s", said.Event, l.number, party), party: party, method: "POST",
@@ -307,10 +318,13 @@ func (c *crowd) act(draw *rand.Rand, l letter, id, party string, said act) {
 	}
 	for range 1 + draw.IntN(5)/4 {
 		var e evidence
-		if a, ok := c.insist(q); ok && c.into(q.what, a, &e) {
-			c.book.acted(l, party, said.Event, e)
+		a, ok := c.insist(q)
+		if !ok || !c.into(q.what, a, &e) {
+			return false
 		}
+		c.book.acted(l, party, said.Event, e)
 	}
+	return true
 }
 
 // lookBack looks at a letter of before: whatever died since, it is there.
@@ -318,7 +332,6 @@ func (c *crowd) lookBack(draw *rand.Rand, e *entry) {
 	l, id := e.letter, e.id()
 	if p := l.recipients()[draw.IntN(len(l.recipients()))]; draw.IntN(2) == 0 {
 		c.fetch(l, id, p, draw.IntN(1+len(l.pieces)))
-		c.book.fetched(l, p)
 		return
 	}
 	what := fmt.Sprintf("the state of letter %d", l.number)

@@ -297,9 +297,10 @@ func (r *run) again() {
 func (r *run) reread(e *entry) {
 	l, party := e.letter, e.letter.to[0]
 	for n := range 1 + len(l.pieces) {
-		r.fetch(l, e.id(), party, n)
+		if !r.fetch(l, e.id(), party, n) {
+			return
+		}
 	}
-	r.book.fetched(l, party)
 	r.state(e)
 	if l.number%4 != 0 || e.byCommand { // the key of a command is its own
 		return
