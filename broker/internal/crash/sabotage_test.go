@@ -6,9 +6,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"vaguemestre/broker/internal/sabotage"
 )
+
+// window is the time that a kill has between an answer and its commit.
+const window = 20 * time.Millisecond
 
 // faultyBuilds are programs that these tests must refuse, each by its word.
 var faultyBuilds = []struct {
@@ -19,7 +23,7 @@ var faultyBuilds = []struct {
 }{
 	{
 		name:  "the answer leaves before the commit",
-		edits: sabotage.AnswerBeforeCommit(),
+		edits: sabotage.AnswerBeforeCommit(window),
 		run:   "TestKill", word: lost,
 	},
 	{
@@ -33,7 +37,7 @@ var faultyBuilds = []struct {
 	},
 	{
 		name:  "duplicates are looked for in what is not committed",
-		edits: sabotage.DuplicatesUncommitted(),
+		edits: sabotage.DuplicatesUncommitted(window),
 		run:   "TestKill", word: lost,
 	},
 	{
@@ -41,7 +45,7 @@ var faultyBuilds = []struct {
 		edits: []sabotage.Edit{{
 			File: "broker/receive.go",
 			Old:  "err = b.commit(ctx, in)\n\tswitch {\n\tcase errors.Is(err, errReplay):",
-			New:  "go func() { " + sabotage.Slowly + "; _ = b.commit(context.WithoutCancel(ctx), in) }()\n\tswitch {\n\tcase errors.Is(err, errReplay):",
+			New:  "go func() { " + sabotage.Slowly(window) + "; _ = b.commit(context.WithoutCancel(ctx), in) }()\n\tswitch {\n\tcase errors.Is(err, errReplay):",
 		}},
 		run: "TestKill", word: lost,
 	},

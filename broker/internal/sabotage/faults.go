@@ -1,21 +1,26 @@
 package sabotage
 
+import (
+	"fmt"
+	"time"
+)
+
 // Slowly is a statement that gives a kill time to come between an answer and
 // its commit. The window is there without it, and narrower.
-const Slowly = `time.Sleep(20 * time.Millisecond)`
+func Slowly(window time.Duration) string { return fmt.Sprintf("time.Sleep(%d)", window) }
 
 // AnswerBeforeCommit makes Accept answer while its commit is still to come.
-func AnswerBeforeCommit() []Edit {
+func AnswerBeforeCommit(window time.Duration) []Edit {
 	return []Edit{{
 		File: "broker/accept.go",
 		Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
-		New:  `go func() { ` + Slowly + `; _ = b.commit(context.WithoutCancel(ctx), in) }()`,
+		New:  `go func() { ` + Slowly(window) + `; _ = b.commit(context.WithoutCancel(ctx), in) }()`,
 	}}
 }
 
 // DuplicatesUncommitted makes Accept look for duplicates in what is not
 // committed: a repetition is answered from memory.
-func DuplicatesUncommitted() []Edit {
+func DuplicatesUncommitted(window time.Duration) []Edit {
 	return []Edit{
 		{File: "broker/accept.go", Old: "\t\"slices\"\n", New: "\t\"slices\"\n\t\"sync\"\n"},
 		{File: "broker/accept.go", Old: "// submission is a Submission", New: "var uncommitted sync.Map\n\n// submission is a Submission"},
@@ -31,7 +36,7 @@ func DuplicatesUncommitted() []Edit {
 			File: "broker/accept.go",
 			Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
 			New: `uncommitted.Store(in.idemKey, Receipt{ID: in.pli.Header.ID, Thread: s.thread, Deposit: in.pli.DepositBytes, DepositSig: in.pli.DepositSig})
-	` + Slowly + `
+	` + Slowly(window) + `
 	err = b.commit(ctx, in)`,
 		},
 	}
