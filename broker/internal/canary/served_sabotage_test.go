@@ -50,9 +50,9 @@ var servedLeaks = []struct {
 	},
 	{
 		"a kept key that holds what is sent",
-		sabotage.Edit{File: "cmd/vaguemestre/send_key.go", Old: `value, err := once(path, saltSize)`,
+		sabotage.Edit{File: "cmd/vaguemestre/send_key.go", Old: `value, old, err := once(path, saltSize)`,
 			New: `_ = os.WriteFile(path+".message", fields[1], 0o600)
-	value, err := once(path, saltSize)`},
+	value, old, err := once(path, saltSize)`},
 		[]string{"without an answer", "/sending/"},
 	},
 }
