@@ -17,6 +17,14 @@
 // them one after the other through its own queue. Nothing here asks "am I the
 // hub?"; whether a party is at home is a line of the directory.
 //
+// # What is withheld
+//
+// A pli in quarantine is kept, sealed, and shown to a person at both ends. It
+// leaves that state by what a person decides at the recipient's: any act, or
+// Release, which signs the consigned that its arrival did not. The table gives
+// consigned no detail, so who decided and why does not travel: it is journaled
+// there, sealed to the recipient (see Release).
+//
 // # The core
 //
 // Step decides what an input changes. It has no goroutine, no clock and no

@@ -145,6 +145,12 @@ func (p *purge) content(s reader, now time.Time) ([]string, error) {
 		}
 		return true
 	})
+	s.Scan(spaceRelease, id+"/", "", func(_ string, value []byte) bool {
+		if said := strings.Fields(string(value)); len(said) == 3 {
+			names = append(names, said[2])
+		}
+		return true
+	})
 	names = slices.DeleteFunc(names, func(name string) bool { return !s.HasBlob(name) })
 	return names[:min(len(names), maxErase)], nil
 }

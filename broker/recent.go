@@ -88,6 +88,8 @@ func (b *Broker) remember(in Input) {
 		b.recentPlis.put(p.Header.ID, r, 2048+len(p.Body.Bytes))
 	case *receiveInput:
 		b.rememberEvidence(in.outcome, in.travel)
+	case *releaseInput:
+		b.rememberEvidence(in.evidence, in.travel)
 	case *purgeInput:
 		b.recentPlis.clear()
 		b.recentEvidences.clear()

@@ -129,8 +129,8 @@ func (s State) Delivered() bool {
 }
 
 // Readable says whether the recipient may open the pli: it is delivered, or
-// kept for a person to decide.
-func (s State) Readable() bool { return s.Delivered() || s.Has(FlagQuarantined) }
+// kept for a person to decide, who may have sent it back since.
+func (s State) Readable() bool { return s.Delivered() || s.Has(FlagQuarantined) || s.Acted }
 
 // pliRecord says where the parts of a pli are. Every string is a digest. A
 // position is counted over all logs (journal.View.Position): it names the log

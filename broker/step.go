@@ -200,7 +200,7 @@ func (in *receiveInput) step(s reader, now time.Time) (journal.Batch, error) {
 	var st State
 	if known {
 		st, _ = get[State](s, spaceState, stateKey(h.ID, in.recipient))
-		if st.Delivered() || settledReception(st, in.outcome.Evidence) {
+		if st.Delivered() || st.Acted || settledReception(st, in.outcome.Evidence) {
 			return journal.Batch{}, errKnown
 		}
 	}

@@ -123,6 +123,7 @@ func TestStepIsPure(t *testing.T) {
 		&receiveInput{pli: somePli(), recipient: "parquet-lille", outcome: signedAs(ConsignFailed, "parquet-lille", header)},
 		&receiveInput{pli: somePli(), recipient: "parquet-lille", outcome: signedAs(Consigned, "parquet-lille", header), travel: travel{[]PartyID{"ase-59"}}},
 		&receiveInput{pli: somePli(), recipient: "je-lille", outcome: signedAs(Quarantined, "je-lille", header), exact: "undecipherable"},
+		&releaseInput{evidenceInput{evidence: signedAs(Consigned, "je-lille", header), travel: travel{[]PartyID{"ase-59"}}}, pli.Header.BodySHA256, someDigest, []byte("sealed reason")},
 		&evidenceInput{evidence: signedAs(Overdue, "parquet-lille", header)},
 		&evidenceInput{evidence: signedAs(TakenInCharge, "parquet-lille", header)},
 		&evidenceInput{evidence: signedAs(Purged, "parquet-lille", header), purge: &purge{header: pli.Header, here: []PartyID{"parquet-lille"}}},
@@ -154,6 +155,41 @@ func TestStepIsPure(t *testing.T) {
 	}
 	if len(m.timers) != 0 {
 		t.Errorf("timers after the act: %v", m.timers)
+	}
+}
+
+// A release is decided on the state, not on what was seen before it.
+func TestStepOfARelease(t *testing.T) {
+	now := time.Date(2026, 11, 20, 22, 41, 7, 0, time.UTC)
+	pli := somePli()
+	m := newMemory()
+	release := func() error {
+		b, err := Step(m, &releaseInput{evidenceInput{evidence: signedAs(Consigned, "parquet-lille", pli.digest())}, pli.Header.BodySHA256, someDigest, []byte("sealed")}, now)
+		if err == nil && len(b.Events) != 2 {
+			t.Errorf("%d events", len(b.Events))
+		}
+		m.apply(b)
+		return err
+	}
+	if err := release(); !errors.Is(err, errNotNeeded) {
+		t.Errorf("of nothing: %v", err)
+	}
+	b, err := Step(m, &receiveInput{pli: pli, recipient: "parquet-lille", outcome: signedAs(Quarantined, "parquet-lille", pli.digest())}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.apply(b)
+	whole := m.clone()
+	delete(m.blobs, journal.BodyName(pli.Header.BodySHA256))
+	if err := release(); !errors.Is(err, errBodyGone) {
+		t.Errorf("without its content: %v", err)
+	}
+	m = whole
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	if err := release(); !errors.Is(err, errKnown) {
+		t.Errorf("twice: %v", err)
 	}
 }
 

@@ -21,6 +21,8 @@ type Broker interface {
 	Journal() *journal.Journal
 	Accept(context.Context, broker.Submission) (broker.Receipt, error)
 	Acknowledge(context.Context, broker.Act) (broker.Acted, error)
+	Release(context.Context, broker.Release) (done broker.Acted, repeated bool, err error)
+	Released(ctx context.Context, id string, p broker.PartyID) (*broker.Detail, error)
 	Read(ctx context.Context, id string, as broker.PartyID) (*broker.Content, error)
 	Status(id string) (broker.Status, error)
 	Dossier(id string) (*broker.Dossier, error)

@@ -36,7 +36,8 @@
 // for one that was never there is the same, byte for byte.
 //
 // A pli that is withheld (quarantined) is for a person: an application is
-// refused; Local shows it, and journals that it did.
+// refused; Local shows it, and journals that it did, and lets it through once a
+// person has confirmed it by telephone (POST /admin/v1/messages/{id}/release).
 //
 // # Errors
 //

@@ -93,9 +93,12 @@ func (a *API) evidences(x *exchange) error {
 	for _, e := range seenBy(d, x.caller.party) {
 		v := evidenceView{evidenceFact: newFact(e), Evidence: e.Bytes, Signature: string(e.Sig), Sealed: e.Sealed}
 		if e.Sealed != nil {
-			if v.Detail, err = a.detail(x, e.Sealed); err != nil {
-				return err
-			}
+			v.Detail, err = a.detail(x, e.Sealed)
+		} else {
+			v.Detail, err = a.releaseDetail(x, e.Evidence)
+		}
+		if err != nil {
+			return err
 		}
 		out.Items = append(out.Items, v)
 	}
@@ -112,9 +115,12 @@ func (a *API) detail(x *exchange, sealed []byte) (*detailView, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := o.Detail
+	return newDetailView(o.Detail), nil
+}
+
+func newDetailView(d broker.Detail) *detailView {
 	return &detailView{
 		Actor: actorView{d.Actor.Name, d.Actor.Function}, Basis: d.Basis, Number: d.Number, Reason: d.Reason, Place: d.Place,
 		RedirectedTo: d.RedirectedTo, RedirectedID: d.RedirectedID,
-	}, nil
+	}
 }

@@ -48,6 +48,16 @@ func ParseAct(text []byte) (broker.Act, []string) {
 	return a, faults
 }
 
+// ParseRelease reads the JSON of a release.
+func ParseRelease(text []byte) (broker.Release, []string) {
+	r, list := parseRelease(text)
+	var faults []string
+	for _, f := range list {
+		faults = append(faults, f.Path+" "+f.Code)
+	}
+	return r, faults
+}
+
 // Doors for tests of parsers.
 var (
 	Negotiate = negotiate

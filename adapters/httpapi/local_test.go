@@ -188,6 +188,44 @@ func TestWithheld(t *testing.T) {
 	}
 }
 
+// Only whoever runs the broker lets through what is withheld, for a person who
+// says so; what is not withheld is left alone.
+func TestReleaseIsLocal(t *testing.T) {
+	tn := newTown(t, nil)
+	e, pdf := alert(t)
+	r := tn.send(ase, "k", e, pdf)
+	tn.reaches(ase, r.ID, parquet, broker.Consigned)
+	others := tn.othersPli()
+	tn.quiet()
+	before := tn.kept(justice)
+	path := "/admin/v1/messages/" + r.ID + "/release"
+	good := map[string]any{"actor": map[string]string{"name": "GABARIT Sacha"}, "reason": "confirmé"}
+	ask := func(p broker.PartyID, path string, body any) answer {
+		return call(t, tn.local(justice), request{method: "POST", path: path, body: jsonBody(t, body), header: map[string]string{"Content-Type": "application/json", httpapi.HeaderParty: string(p)}})
+	}
+	public := tn.as(parquet, request{method: "POST", path: path, body: jsonBody(t, good), header: map[string]string{"Content-Type": "application/json"}})
+	if public.status != 404 || public.code(t) != httpapi.CodeRoute {
+		t.Errorf("an application: %d", public.status)
+	}
+	if a := ask(parquet, path, good); a.status != 422 || a.code(t) != httpapi.CodeRefused || !strings.Contains(string(a.body), "not withheld") {
+		t.Errorf("not withheld: %d %s", a.status, a.body)
+	}
+	if a := ask(parquet, path, map[string]any{"actor": good["actor"]}); a.status != 422 || a.code(t) != httpapi.CodeInvalid {
+		t.Errorf("no reason: %d %s", a.status, a.body)
+	}
+	absent := ask(parquet, "/admin/v1/messages/"+absentID+"/release", good)
+	if other := ask(parquet, "/admin/v1/messages/"+others+"/release", good); other.status != 404 || same(other) != same(absent) {
+		t.Errorf("of another party: %d", other.status)
+	}
+	if after := tn.kept(justice); after != before {
+		t.Errorf("kept %+v, then %+v", before, after)
+	}
+	tn.apis[justice].Drain()
+	if a := ask(parquet, path, good); a.status != 503 || a.code(t) != httpapi.CodeDraining {
+		t.Errorf("about to stop: %d", a.status)
+	}
+}
+
 // The routes of the operator that others bring are on Local only.
 func TestOperatorHandler(t *testing.T) {
 	tn := newTown(t, func(o *httpapi.Options) {

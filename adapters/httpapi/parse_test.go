@@ -89,6 +89,16 @@ func FuzzAct(f *testing.F) {
 	})
 }
 
+func FuzzRelease(f *testing.F) {
+	f.Add([]byte(`{"actor":{"name":"GABARIT Sacha"},"reason":"confirmé"}`))
+	f.Add([]byte(`{"actor":{"name":"a"},"reason":"b","event":"consigned"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if r, faults := httpapi.ParseRelease(text); len(faults) == 0 && (r.Reason == "" || r.Actor.Name == "" || r.Basis != "declared") {
+			t.Error("accepted what is no release")
+		}
+	})
+}
+
 func FuzzCursor(f *testing.F) {
 	f.Add(httpapi.Cursor("received", "01981c0e-1111-7222-8333-444444444444"), "received")
 	f.Add("AAAA", "sent")

@@ -2,23 +2,20 @@ package main
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"vaguemestre/broker"
 )
 
-// newQuarantineCommand has no release: this broker signs that a message was
-// consigned when it arrives, and not once a person has confirmed it. Whoever
-// telephoned reads the message and says what becomes of it, which ends the
-// quarantine too.
 func newQuarantineCommand(t *terminal) *cobra.Command {
-	c := group("quarantine", "List what is withheld until a person telephones, and send it back",
-		newQuarantineListCommand(t), newQuarantineReturnCommand(t))
+	c := group("quarantine", "List what is withheld until a person telephones, let it through or send it back",
+		newQuarantineListCommand(t), newQuarantineReleaseCommand(t), newQuarantineReturnCommand(t))
 	c.Long = "A message is withheld when the key of its sender was revoked after its deposit, or\n" +
 		"when it is urgent and its document is faulty. Telephone its sender at a number that\n" +
-		"you know. Then read it and say what becomes of it (read, ack): an act ends the\n" +
-		"quarantine. If its sender did not send it, return it."
+		"you know, not one of the message. If it was sent so, let it through: release. If it\n" +
+		"was not, return it. Any other act (ack) ends the quarantine too."
 	return c
 }
 
@@ -49,6 +46,49 @@ func newQuarantineListCommand(t *terminal) *cobra.Command {
 		},
 	}
 	dataFlag(c, &data)
+	return c
+}
+
+// released is what a person says who lets a message through, as the API takes it.
+type released struct {
+	Actor  person `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+func newQuarantineReleaseCommand(t *terminal) *cobra.Command {
+	var a acting
+	var s released
+	c := &cobra.Command{
+		Use:   "release ID --as PARTY --actor NAME --reason TEXT --data DIR",
+		Short: "Let through what is withheld, once its sender has confirmed it",
+		Long: "Sign that a message is at the party's disposal after all, once a person has\n" +
+			"telephoned its sender: the alarm ends on both sides, and applications may read it.\n" +
+			"The name and the reason stay here, sealed for the party: who confirmed, when, by\n" +
+			"which number. This cannot be undone; said again in the same words, it changes\n" +
+			"nothing.",
+		Example: "  vaguemestre quarantine release 01981c0e-… --as parquet-lille --actor 'MODÈLE Alix' \\\n" +
+			"    --reason \"confirmé par la permanence, rappelée à son numéro de l'annuaire\" --data ./data",
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			return t.askAs(c.Context(), a, func(m *mailbox) error {
+				var done acted
+				if err := m.call(c.Context(), http.MethodPost, "/admin"+messagePath(args[0], "release"), s, &done); err != nil {
+					return err
+				}
+				if t.json {
+					return t.answer(done)
+				}
+				return t.printActed(m, &done)
+			})
+		},
+	}
+	a.bind(c)
+	v := c.Flags()
+	v.StringVar(&s.Actor.Name, "actor", "", "person who lets it through: family name and first name (required)")
+	v.StringVar(&s.Actor.Function, "function", "", "function of that person")
+	v.StringVar(&s.Reason, "reason", "", "who confirmed it, and how; kept here, sealed for the party (required)")
+	required(c, "actor")
+	required(c, "reason")
 	return c
 }
 

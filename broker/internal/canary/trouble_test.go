@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -195,6 +196,30 @@ func (p *play) quarantine(ctx context.Context) {
 	p.distrust(c)
 	revoked.Store(true)
 	p.eventually("quarantined at the sender's", func() bool { return p.state(p.at(ase), s.id, parquet).Has(broker.FlagQuarantined) })
+	p.release(ctx, s)
+}
+
+// release lets it through, with marks in what the person says, twice.
+func (p *play) release(ctx context.Context, s *sent) {
+	r := broker.Release{
+		ID: s.id, Party: parquet, Basis: broker.Declared,
+		Actor:  broker.Actor{Name: p.n.word("release: actor's name"), Function: p.n.word("release: actor's function")},
+		Reason: p.n.word("release: reason"),
+	}
+	if _, _, err := p.at(parquet).Release(ctx, r); err != nil {
+		p.t.Fatal(err)
+	}
+	said, err := p.at(parquet).Released(ctx, s.id, parquet)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(p.root, authorised, "released.json"), said.Encode(), 0o600)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Reason = p.n.word("release: reason of a second time")
+	_, _, err = p.at(parquet).Release(ctx, r)
+	p.report("released twice", err)
+	p.eventually("released at the sender's", func() bool { return !p.state(p.at(ase), s.id, parquet).Has(broker.FlagQuarantined) })
 }
 
 func (p *play) distrust(c *seal.Cert) { p.Ring(justice).AddCert(string(ase), c) }
