@@ -1,19 +1,24 @@
 #!/bin/sh
 # Build what every package holds, from the sources beside this script:
 #
-#   deploy/build.sh OUT
+#   deploy/build.sh OUT [VERSION]
 #
 #   OUT/vaguemestre    the program, static
 #   OUT/man1/          its manual pages
 #   OUT/completions/   for bash, zsh and fish
 #   OUT/notices        the licences of what is linked into it
 #
-# The same sources and the same Go give the same bytes. GOARCH is honoured.
+# VERSION is what --version says; without one it is what Go knows of the sources.
+# The same sources, version and Go give the same bytes. GOARCH is honoured.
 set -eu
 umask 022
 export LC_ALL=C TZ=UTC
 
-[ $# -eq 1 ] || { echo "usage: $0 OUT" >&2; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { echo "usage: $0 OUT [VERSION]" >&2; exit 2; }
+version=${2:-}
+case $version in
+*[!0-9A-Za-z.+~-]*) echo "$0: the version has a character that is none of 0-9 A-Z a-z . + ~ -" >&2; exit 1 ;;
+esac
 top=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
@@ -22,7 +27,7 @@ cd "$top"
 
 # No C library: the program runs on any Linux, in an image that holds nothing
 # else, and with none of the name services that a C library would load.
-CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w -buildid=' -o "$out/vaguemestre" ./cmd/vaguemestre
+CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "-s -w -buildid= -X main.stamped=$version" -o "$out/vaguemestre" ./cmd/vaguemestre
 
 # Written by the program itself; by one of this machine when it is for another.
 if [ "$(go env GOARCH)" = "$(go env GOHOSTARCH)" ]; then

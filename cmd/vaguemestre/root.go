@@ -22,6 +22,7 @@ type terminal struct {
 // newRootCommand lists the commands. Nothing is coloured, so NO_COLOR needs no
 // care.
 func newRootCommand(t *terminal) *cobra.Command {
+	version := false
 	root := &cobra.Command{
 		Use:   "vaguemestre",
 		Short: "Carry the mail of child protection, sealed, against signature",
@@ -32,6 +33,9 @@ func newRootCommand(t *terminal) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if version {
+				return t.printVersion()
+			}
 			if err := c.Help(); err != nil {
 				return err
 			}
@@ -49,9 +53,10 @@ func newRootCommand(t *terminal) *cobra.Command {
 		}
 		return &usageError{text: err.Error(), hint: seeHelp(c)}
 	})
+	root.Flags().BoolVar(&version, "version", false, "print the version, the commit when it is known, and that of Go")
 	root.PersistentFlags().BoolVar(&t.json, "json", false, "answer in JSON")
 	root.AddCommand(
-		newInitCommand(t), newServeCommand(t), newConfigCommand(t),
+		newInitCommand(t), newServeCommand(t), newHealthCommand(t), newConfigCommand(t),
 		newDemoCommand(t), newExportCommand(t), newVerifyCommand(t), newJournalCommand(t),
 		newKeysCommand(t), newPurgeCommand(t), newSchemaCommand(t), newBenchCommand(t), newManualCommand(t),
 		newSendCommand(t), newInboxCommand(t), newReadCommand(t), newAckCommand(t), newStatusCommand(t), newWatchCommand(t),

@@ -73,7 +73,7 @@ func (t *terminal) serve(ctx context.Context, file string, heads []string) error
 	}
 	api := newAPI(d, n, log)
 	err = serving.Run(ctx, serving.Options{
-		Data: d, Node: n, Public: api.Public(), Local: api.Local(), Drain: api.Drain, Explain: explain, Log: log, Version: version(),
+		Data: d, Node: n, Public: api.Public(), Local: api.Local(), Drain: api.Drain, Explain: explain, Log: log, Version: build().Version,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = &hinted{err, "another program listens there: stop it, or change that address in vaguemestre.toml"}
@@ -129,13 +129,4 @@ func (t *terminal) logger(format string) *slog.Logger {
 		return slog.New(slog.NewTextHandler(t.talk, nil))
 	}
 	return slog.New(slog.NewJSONHandler(t.talk, nil))
-}
-
-// version is what was built.
-func version() string {
-	b, ok := debug.ReadBuildInfo()
-	if !ok || b.Main.Version == "" {
-		return "unknown"
-	}
-	return b.Main.Version
 }

@@ -39,7 +39,7 @@ esac
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$deploy/build.sh" "$work/built"
+"$deploy/build.sh" "$work/built" "$version"
 root=$work/root
 
 # put MODE FILE PLACE

@@ -65,10 +65,13 @@ elif has unshare util-linux && has ip iproute2; then
 			env -i "$(said ENV)" "$chroot" --userspec="$user" "$work/root" "$program" "${cmd[@]}" >"$work/log" 2>&1 &
 		broker=$!
 		check "serve listens" within 60 grep -q '"msg":"serving"' "$work/log"
+		mapfile -t health < <(said HEALTHCHECK | sed 's/.*CMD //; s/[]["]//g; s/, */\n/g')
+		check "it says that it is well" alone "${health[@]:1}"
 		check "a command works beside it" alone journal list --data /data
 		kill -TERM "$(pgrep -P $broker)"
 		wait $broker
 		check "told to stop, it ends well" test $? = 0
+		deny "and that it is not, once it has stopped" alone "${health[@]:1}"
 		check "the journal verifies" alone journal verify --data /data
 	else
 		skip "vaguemestre serve is not in this program"

@@ -26,6 +26,7 @@ type Operator struct {
 	Journal *journal.Journal
 	Explain func(error) *Problem // of any error of the packages below, with its hint and exit code
 	Status  func() Status        // of the process, when it is serve
+	Ready   func(context.Context) Ready
 }
 
 // Status says where a running broker is heard.
@@ -49,6 +50,9 @@ func (o *Operator) Handler(next http.Handler) http.Handler {
 	m.HandleFunc("GET /admin/v1/journal/alarms", o.alarms)
 	if o.Status != nil {
 		m.HandleFunc("GET /admin/v1/status", func(w http.ResponseWriter, r *http.Request) { o.answer(w, o.Status(), nil) })
+	}
+	if o.Ready != nil {
+		m.HandleFunc("GET /admin/v1/ready", func(w http.ResponseWriter, r *http.Request) { o.answer(w, o.Ready(r.Context()), nil) })
 	}
 	if o.Node != nil {
 		m.HandleFunc("POST /admin/v1/journal/proof", o.proof)

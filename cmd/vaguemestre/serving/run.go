@@ -113,7 +113,8 @@ func (p *process) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	op := &Operator{Data: p.Data, Node: p.Node, Journal: p.Node.Journal, Explain: p.Explain, Status: func() Status {
+	h := &health{data: p.Data, node: p.Node, pulse: p.pulse, draining: p.gate.draining.Load}
+	op := &Operator{Data: p.Data, Node: p.Node, Journal: p.Node.Journal, Explain: p.Explain, Ready: h.ready, Status: func() Status {
 		st := p.status
 		st.Draining = p.gate.draining.Load()
 		return st
@@ -128,9 +129,9 @@ func (p *process) listen(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, admin.Close())
 	}
-	h := &health{data: p.Data, node: p.Node, pulse: p.pulse, draining: p.gate.draining.Load, metrics: &metrics{
+	h.metrics = &metrics{
 		data: p.Data, node: p.Node, counts: p.counts, gate: &p.gate, keys: keys, version: p.Version, started: time.Now(), now: time.Now,
-	}}
+	}
 	p.add(admin, h.handler(), nil)
 	return p.listenAPI(c.API)
 }
