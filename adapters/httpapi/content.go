@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -221,6 +223,19 @@ func (a *API) summary(x *exchange) error {
 		return err
 	}
 	defer c.Close()
+	return x.answer(http.StatusOK, newSummary(c))
+}
+
+// summaryOf is that answer, read.
+func summaryOf(c *broker.Content) (io.Reader, error) {
+	text, err := json.Marshal(newSummary(c))
+	if err != nil {
+		return nil, fmt.Errorf("writing the summary: %w", err)
+	}
+	return bytes.NewReader(text), nil
+}
+
+func newSummary(c *broker.Content) summaryView {
 	out := summaryView{
 		ID: c.Header.ID, Kind: c.Inner.Kind, Schema: c.Inner.Schema, Thread: c.Inner.Thread, ReplyTo: c.Inner.ReplyTo,
 		Actor: actorView{c.Acte.Actor.Name, c.Acte.Actor.Function}, Basis: c.Acte.Basis, DocumentSHA256: c.Acte.DocumentSHA256,
@@ -240,5 +255,5 @@ func (a *API) summary(x *exchange) error {
 		}
 		out.Pieces = append(out.Pieces, v)
 	}
-	return x.answer(http.StatusOK, out)
+	return out
 }

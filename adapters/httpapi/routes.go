@@ -41,6 +41,7 @@ func routes() []route {
 		{method: "GET", path: "/v1/kinds/{kind}/schema", alone: true, serve: (*API).kindSchema},
 		{method: "GET", path: "/openapi.json", alone: true, serve: (*API).openAPI},
 
+		{method: "GET", path: "/admin/v1/messages/{id}/parts", local: true, serve: (*API).parts},
 		{method: "POST", path: "/admin/v1/messages/{id}/release", local: true, serve: (*API).release},
 		{method: "GET", path: "/admin/v1/tokens", local: true, alone: true, serve: (*API).listTokens},
 		{method: "POST", path: "/admin/v1/tokens", local: true, alone: true, serve: (*API).createToken},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"vaguemestre/adapters/httpapi"
@@ -205,10 +206,8 @@ func TestChangedPiece(t *testing.T) {
 // A part that was cut leaves no file, and one that stands is not replaced.
 func TestWritePart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "piece-01.pdf")
-	answer := func(text string) *http.Response {
-		return &http.Response{Header: http.Header{"Content-Length": {"5"}}, Body: io.NopCloser(strings.NewReader(text))}
-	}
-	if _, err := writePart(path, answer("four"), ""); !errors.Is(err, broker.ErrTemporary) {
+	answer := func(text string) io.Reader { return strings.NewReader(text) }
+	if _, err := writePart(path, io.MultiReader(answer("four"), iotest.ErrReader(io.ErrUnexpectedEOF)), ""); !errors.Is(err, broker.ErrTemporary) {
 		t.Errorf("a cut part: %v", err)
 	}
 	if _, err := writePart(path, answer("other"), strings.Repeat("0", 64)); !errors.Is(err, broker.ErrTemporary) {

@@ -4,21 +4,24 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"vaguemestre/adapters/httpapi"
 	"vaguemestre/broker"
 )
 
@@ -120,9 +123,10 @@ func (t *terminal) printDocument(ctx context.Context, m *mailbox, id string) err
 
 // summarized is what a message holds beside its document.
 type summarized struct {
-	Kind   string `json:"kind"`
-	Thread string `json:"thread"`
-	Pieces []struct {
+	Kind           string `json:"kind"`
+	Thread         string `json:"thread"`
+	DocumentSHA256 string `json:"document_sha256"`
+	Pieces         []struct {
 		Name   string `json:"name"`
 		Size   int64  `json:"size"`
 		SHA256 string `json:"sha256"`
@@ -139,43 +143,40 @@ type partWritten struct {
 // partForm is the form of the names that we give (DESIGN section 4).
 var partForm = regexp.MustCompile(`^piece-[0-9]{2,4}(\.[a-z0-9]{1,8})?$`)
 
+// writeParts asks once for all that the message holds: its body is opened
+// once, and nothing lies in clear anywhere but in the folder.
 func (t *terminal) writeParts(ctx context.Context, m *mailbox, id, out string) error {
-	var s summarized
-	if err := m.call(ctx, http.MethodGet, messagePath(id, "summary"), nil, &s); err != nil {
+	r, err := m.do(ctx, http.MethodGet, "/admin"+messagePath(id, "parts"), nil)
+	if err != nil {
 		return err
 	}
-	names := []string{broker.PartText, broker.PartDocument}
-	for _, p := range s.Pieces {
-		if !partForm.MatchString(p.Name) {
-			return errors.New("answer of the broker: not a name of a piece")
-		}
-		names = append(names, p.Name)
+	defer r.Body.Close()
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/mixed" {
+		return errNotParts
 	}
-	if err := vacant(out, names); err != nil {
+	parts := multipart.NewReader(r.Body, params["boundary"])
+	s, wanted, err := summaryPart(parts)
+	if err != nil {
+		return err
+	}
+	if err := vacant(out, wanted); err != nil {
 		return err
 	}
 	var written []partWritten
-	for i, name := range names {
-		var r *http.Response
-		var err error
-		digest := ""
-		switch i {
-		case 0:
-			r, err = m.document(ctx, id, "text/plain")
-		case 1:
-			r, err = m.document(ctx, id, "application/json")
-		default:
-			digest = s.Pieces[i-2].SHA256
-			r, err = m.do(ctx, http.MethodGet, messagePath(id, "pieces", strconv.Itoa(i-1)), nil)
-		}
+	for _, want := range wanted {
+		p, err := nextPart(parts, want.name)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", want.name, err)
 		}
-		w, err := writePart(filepath.Join(out, name), r, digest)
+		w, err := writePart(filepath.Join(out, want.name), p, want.sha256)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", want.name, err)
 		}
 		written = append(written, *w)
+	}
+	if _, err := parts.NextRawPart(); err != io.EOF {
+		return errCut
 	}
 	if t.json {
 		return t.answer(map[string]any{"id": id, "kind": s.Kind, "thread": s.Thread, "files": written})
@@ -187,25 +188,64 @@ func (t *terminal) writeParts(ctx context.Context, m *mailbox, id, out string) e
 	return nil
 }
 
+var errNotParts = errors.New("answer of the broker: not the parts of a message")
+
+// wantedPart is a part that must come, under a name that was looked at.
+type wantedPart struct {
+	name   string
+	sha256 string // "" where the summary does not say
+}
+
+// summaryPart reads what comes first: what the message is, and which parts
+// follow.
+func summaryPart(parts *multipart.Reader) (s summarized, wanted []wantedPart, err error) {
+	p, err := nextPart(parts, httpapi.PartSummary)
+	if err != nil {
+		return s, nil, err
+	}
+	if err := json.NewDecoder(p).Decode(&s); err != nil {
+		return s, nil, errCut
+	}
+	wanted = []wantedPart{{broker.PartText, ""}, {broker.PartDocument, s.DocumentSHA256}}
+	for _, p := range s.Pieces {
+		if !partForm.MatchString(p.Name) {
+			return s, nil, errors.New("answer of the broker: not a name of a piece")
+		}
+		wanted = append(wanted, wantedPart{p.Name, p.SHA256})
+	}
+	return s, wanted, nil
+}
+
+// nextPart moves to the part of that name, which is next.
+func nextPart(parts *multipart.Reader, name string) (*multipart.Part, error) {
+	p, err := parts.NextRawPart()
+	if err != nil {
+		return nil, errCut
+	}
+	if p.FileName() != name {
+		return nil, errNotParts
+	}
+	return p, nil
+}
+
 // errStands says that a file is in the place of a part.
 var errStands = errors.New("a file of that name is there already, and is never replaced")
 
 // vacant makes the folder, and looks at every name before one is written.
-func vacant(out string, names []string) error {
+func vacant(out string, parts []wantedPart) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	for _, name := range names {
-		if _, err := os.Lstat(filepath.Join(out, name)); !errors.Is(err, fs.ErrNotExist) {
-			return &hinted{fmt.Errorf("--out: %s: %w", name, errors.Join(errStands, err)), "choose a folder that does not exist"}
+	for _, p := range parts {
+		if _, err := os.Lstat(filepath.Join(out, p.name)); !errors.Is(err, fs.ErrNotExist) {
+			return &hinted{fmt.Errorf("--out: %s: %w", p.name, errors.Join(errStands, err)), "choose a folder that does not exist"}
 		}
 	}
 	return nil
 }
 
 // writePart writes one part whole or not at all.
-func writePart(path string, r *http.Response, digest string) (_ *partWritten, err error) {
-	defer r.Body.Close()
+func writePart(path string, r io.Reader, digest string) (_ *partWritten, err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("writing: %w", nameless(err))
@@ -216,15 +256,33 @@ func writePart(path string, r *http.Response, digest string) (_ *partWritten, er
 		}
 	}()
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, h), r.Body)
+	source := &partReader{r: r}
+	n, err := io.Copy(io.MultiWriter(f, h), source)
+	if source.err != nil {
+		err = errCut
+	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, fmt.Errorf("writing: %w", nameless(err))
 	}
 	w := &partWritten{Name: filepath.Base(path), Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}
-	if declared := r.Header.Get("Content-Length"); digest != "" && w.SHA256 != digest || declared != "" && declared != strconv.FormatInt(n, 10) {
+	if digest != "" && w.SHA256 != digest {
 		return nil, errCut
 	}
 	return w, nil
+}
+
+// partReader tells what the connection failed with from what the disk did.
+type partReader struct {
+	r   io.Reader
+	err error
+}
+
+func (p *partReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if err != nil && err != io.EOF {
+		p.err = err
+	}
+	return n, err
 }
 
 var errCut error = &passingError{text: "it was cut on its way"}

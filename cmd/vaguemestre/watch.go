@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,10 +16,10 @@ import (
 	"vaguemestre/cmd/vaguemestre/serving"
 )
 
-// Bounds of what is looked at each second.
+// Bounds of what is looked at when something changed.
 const (
-	watchEvery = time.Second
-	watchPages = 5 // of 200 messages, of each box
+	watchEvery = time.Second // the least between two looks
+	watchPages = 5           // of 200 messages, of each box
 	// watchSince: a message older than that no longer arrives anywhere
 	// (DESIGN section 9); its sender's and recipients' acts are in status.
 	watchSince = 35 * 24 * time.Hour
@@ -74,8 +76,16 @@ func (t *terminal) watch(ctx context.Context, m *mailbox) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	silent, told := false, false
+	size := uint64(math.MaxUint64) // of the log when it was last looked at
 	for {
-		err := t.look(ctx, m, boxes)
+		// Asked before the look: what comes during it is seen by the next.
+		next, err := m.changed(ctx, size)
+		if err == nil && next != size {
+			err = t.look(ctx, m, boxes)
+		}
+		if size = next; err != nil || boxes[0].cursor != "" || boxes[1].cursor != "" {
+			size = math.MaxUint64 // not all was looked at: go on without a change
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil // interrupted: that is how it ends
@@ -100,6 +110,14 @@ func (t *terminal) watch(ctx context.Context, m *mailbox) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// changed waits until the log of the broker is not of that size, a few seconds
+// at most, and gives the size.
+func (m *mailbox) changed(ctx context.Context, size uint64) (uint64, error) {
+	var c serving.Changes
+	err := m.call(ctx, http.MethodGet, "/admin/v1/journal/changes?after="+strconv.FormatUint(size, 10), nil, &c)
+	return c.Size, err
 }
 
 // passing says whether the broker may answer later.

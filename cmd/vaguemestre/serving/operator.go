@@ -48,6 +48,7 @@ func (o *Operator) Handler(next http.Handler) http.Handler {
 	m.HandleFunc("GET /admin/v1/journal/leaves", o.leaves)
 	m.HandleFunc("GET /admin/v1/journal/letters", o.letters)
 	m.HandleFunc("GET /admin/v1/journal/alarms", o.alarms)
+	m.HandleFunc("GET /admin/v1/journal/changes", o.changes)
 	if o.Status != nil {
 		m.HandleFunc("GET /admin/v1/status", func(w http.ResponseWriter, r *http.Request) { o.answer(w, o.Status(), nil) })
 	}
@@ -74,13 +75,15 @@ func (o *Operator) Handler(next http.Handler) http.Handler {
 // out.
 func (o *Operator) changing(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if o.Status != nil && o.Status().Draining {
+		if o.draining() {
 			(&Problem{Status: http.StatusServiceUnavailable, Code: "draining", Detail: "the broker is stopping", Advice: "call again once it is back"}).write(w)
 			return
 		}
 		h(w, r)
 	}
 }
+
+func (o *Operator) draining() bool { return o.Status != nil && o.Status().Draining }
 
 // answer writes a value, or what went wrong.
 func (o *Operator) answer(w http.ResponseWriter, v any, err error) {
