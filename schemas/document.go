@@ -113,9 +113,10 @@ func (d *Document) CheckSender(from Role) error {
 	return &InvalidError{Fields: fields(d.plan, []fault{{path: "qualite", code: code}}, false)}
 }
 
-// transmitsOrder tells whether the pli transmits an order of a magistrate, for
-// which it does not stand. An OPP that ends because time ran has none.
-func (d *Document) transmitsOrder() bool {
+// TransmitsOrder tells whether the pli transmits an order of a magistrate, for
+// which it does not stand: every view of it says so. An OPP that ends because
+// time ran has none.
+func (d *Document) TransmitsOrder() bool {
 	if f, ok := d.content.(*finOPP); ok {
 		return f.Cause == mainlevee
 	}

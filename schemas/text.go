@@ -45,7 +45,7 @@ func (d *Document) Text(notice string) []byte {
 	title := strings.ToUpper(d.plan.title)
 	w.wrap(title, 0, 0)
 	w.line(strings.Repeat("=", min(columns, utf8.RuneCountInString(title))))
-	if d.transmitsOrder() {
+	if d.TransmitsOrder() {
 		w.line(transmet)
 	}
 	w.object(d.plan.shape, reflect.ValueOf(d.content).Elem(), 0)

@@ -31,6 +31,7 @@ type PliView struct {
 	ID      string
 	Kind    schemas.Kind
 	Label   string // of the kind
+	Order   bool   // it transmits an order of a magistrate
 	From    broker.PartyID
 	To, Cc  []broker.PartyID
 	Urgency broker.Urgency
@@ -115,7 +116,7 @@ func (d *Demo) viewOf(p *pli) (PliView, error) {
 	row, _ := schemas.Lookup(p.letter.kind)
 	h := dossier.Header
 	v := PliView{
-		Number: p.number, ID: p.id, Kind: p.letter.kind, Label: row.Label, From: h.From, To: h.To, Cc: h.Cc,
+		Number: p.number, ID: p.id, Kind: p.letter.kind, Label: row.Label, Order: p.order, From: h.From, To: h.To, Cc: h.Cc,
 		Urgency: h.Urgency, Thread: p.thread, Waiting: slices.Clone(h.To),
 	}
 	deposit, err := d.factOf(b, dossier.Deposit, dossier.DepositSig)

@@ -36,7 +36,6 @@ func Handler(b *Board) (http.Handler, error) {
 		"instant":    instant,
 		"day":        func(t time.Time) string { return clock.Date(t, clock.Metropole) },
 		"joined":     joined,
-		"order":      transmitsOrder,
 	}).ParseFS(pageFiles, "page/page.html")
 	if err != nil {
 		return nil, fmt.Errorf("follow-up page: %w", err)

@@ -20,7 +20,7 @@ import (
 func sample() (b *Board, more func()) {
 	b = newBoard()
 	p := PliView{
-		Number: 1, ID: "01a2015e-60b9-7f4b-be80-869687f1772c", Kind: schemas.OPP, Label: "Ordonnance de placement provisoire",
+		Number: 1, ID: "01a2015e-60b9-7f4b-be80-869687f1772c", Kind: schemas.OPP, Label: "Ordonnance de placement provisoire", Order: true,
 		From: parquet, To: []broker.PartyID{ase}, Cc: []broker.PartyID{juge}, Urgency: broker.U0, Waiting: []broker.PartyID{ase},
 		Facts: []FactView{{Event: broker.Accepted, Label: "Déposé", At: time.Date(2026, 11, 22, 3, 48, 12, 90e6, time.UTC), By: string(Justice), Fingerprint: strings.Repeat("0a", 20)}},
 	}
@@ -202,5 +202,31 @@ func TestScript(t *testing.T) {
 	out, err := exec.Command(node, "testdata/suivi_test.js", "page/suivi.js").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// What transmits an order says that it does not stand for it, whatever its
+// kind: an OPP that ends may or may not have one. The other never says so.
+func TestWhatTransmitsAnOrder(t *testing.T) {
+	for _, order := range []bool{true, false} {
+		v := View{Plis: []PliView{{Number: 1, Kind: schemas.FinOPP, Label: "Fin d'une ordonnance", Order: order, From: parquet, To: []broker.PartyID{ase}}}}
+		var text strings.Builder
+		writePlis(&text, v)
+		b := newBoard()
+		b.put(v.Plis)
+		w := httptest.NewRecorder()
+		h, err := Handler(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = "localhost"
+		h.ServeHTTP(w, r)
+		if got := strings.Contains(text.String(), noSubstitute); got != order {
+			t.Errorf("the timeline says so: %v, want %v", got, order)
+		}
+		if got := strings.Contains(w.Body.String(), "en tient pas lieu"); w.Code != 200 || got != order {
+			t.Errorf("the page (%d) says so: %v, want %v", w.Code, got, order)
+		}
 	}
 }

@@ -58,6 +58,7 @@ type pli struct {
 	letter *letter
 	id     string
 	thread string
+	order  bool // it transmits an order of a magistrate
 }
 
 // New makes keys, data directories and journals under the root.
@@ -158,6 +159,10 @@ func (d *Demo) deposit(ctx context.Context, s scene) error {
 		From: l.from, Kind: l.kind, To: l.to, Cc: l.cc, Urgency: l.urgency, Document: schemas.NewPlain(text),
 		Actor: l.actor, Basis: broker.Declared, Key: "demonstration-" + strconv.Itoa(s.pli),
 	}
+	doc, err := schemas.Parse(l.kind, sub.Document)
+	if err != nil {
+		return err
+	}
 	for _, name := range l.pieces {
 		b, err := fs.ReadFile(d.o.Papers, name)
 		if err != nil {
@@ -173,7 +178,7 @@ func (d *Demo) deposit(ctx context.Context, s scene) error {
 	if err != nil {
 		return err
 	}
-	p := &pli{number: s.pli, letter: l, id: r.ID, thread: r.Thread}
+	p := &pli{number: s.pli, letter: l, id: r.ID, thread: r.Thread, order: doc.TransmitsOrder()}
 	d.plis = append(d.plis, p)
 	return d.refresh()
 }

@@ -10,7 +10,6 @@ import (
 
 	"vaguemestre/broker"
 	"vaguemestre/broker/clock"
-	"vaguemestre/schemas"
 )
 
 // Notice is the first line of everything that a demonstration shows.
@@ -102,13 +101,11 @@ func writePlis(b *strings.Builder, v View) {
 	fmt.Fprintln(b)
 	for _, p := range v.Plis {
 		fmt.Fprintf(b, "Pli %d  %s  %s, %s, de %s\n", p.Number, p.ID, p.Label, p.Urgency, p.From)
-		if transmitsOrder(p.Kind) {
+		if p.Order {
 			fmt.Fprintln(b, "       "+noSubstitute)
 		}
 	}
 }
-
-func transmitsOrder(k schemas.Kind) bool { return k == schemas.OPP || k == schemas.Decision }
 
 func writeProofs(b *strings.Builder, r Result) {
 	evidences := 0
