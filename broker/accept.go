@@ -51,6 +51,7 @@ func (b *Broker) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 	}
 	// First of all: what was accepted stays accepted, even if a key has expired
 	// or the disk is full by now.
+	tied := b.tie(ctx, s)
 	id, mac, known, err := b.knownKey(s)
 	if err != nil {
 		return Receipt{}, temporary("journal", err)
@@ -58,8 +59,14 @@ func (b *Broker) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 	if known && b.atHome(sub.From) {
 		return b.repeat(ctx, s, id, mac)
 	}
+	if errors.Is(tied, ErrTemporary) {
+		return Receipt{}, tied
+	}
 	if err := b.address(s); err != nil {
 		return Receipt{}, b.refused(ctx, sub.From, err)
+	}
+	if tied != nil {
+		return Receipt{}, b.refused(ctx, sub.From, tied)
 	}
 	if b.journal.LowSpace() {
 		return Receipt{}, temporary("free space is below the watermark", journal.ErrNoSpace)

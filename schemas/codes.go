@@ -33,6 +33,7 @@ const (
 	codeDates         = "dates_inversees"
 	codeDuree         = "duree"
 	codeLieuVide      = "lieu_vide"
-	codeDesignation   = "designation" // institution neither named nor described
-	codeSouhaite      = "souhaite"    // a réserve: absent, and wanted
+	codeDesignation   = "designation"        // institution neither named nor described
+	codeReponse       = "reponse_inattendue" // a réserve: no answer to that kind
+	codeSouhaite      = "souhaite"           // a réserve: absent, and wanted
 )

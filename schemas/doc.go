@@ -38,7 +38,8 @@
 // type_pli_inconnu. Codes of a field: obligatoire, valeur (not in the list),
 // trop_long, repetition, blanc (neither letter nor digit), format,
 // piece_requise, contradiction, dates_inversees, duree, lieu_vide,
-// designation, souhaite (a réserve: absent and wanted).
+// designation, souhaite (a réserve: absent and wanted), reponse_inattendue (a
+// réserve: the kind does not answer that of the pli which in_reply_to names).
 //
 // # Common members
 //

@@ -111,6 +111,7 @@ var sentences = map[string]string{
 	codeDuree:         "§champ dépasse la durée prévue par les textes§article.",
 	codeLieuVide:      "Indiquez ce lieu : une désignation, une rue ou une commune.",
 	codeDesignation:   "Désignez cette institution par son identifiant dans l'annuaire (« partie ») ou par son libellé (« libelle »).",
+	codeReponse:       "§champ : ce type de pli ne répond pas d'ordinaire à celui qu'il désigne.",
 	codeSouhaite:      "§champ : rien n'est écrit§article ; un complément est demandé.",
 }
 

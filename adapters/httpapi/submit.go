@@ -75,7 +75,11 @@ func (a *API) submit(x *exchange) error {
 		Reserves: []fault{}, Repeated: r.Repeated,
 	}
 	for _, f := range r.Reserves {
-		out.Reserves = append(out.Reserves, fault{"document." + f.Path, f.Code, f.Message})
+		path := "document." + f.Path
+		if f.Path == schemas.ReplyPath {
+			path = f.Path
+		}
+		out.Reserves = append(out.Reserves, fault{path, f.Code, f.Message})
 	}
 	x.w.Header().Set("Location", "/v1/messages/"+r.ID)
 	status := http.StatusCreated
