@@ -61,6 +61,10 @@ func WithRand(r io.Reader) Option { return func(s *Store) { s.rand = r } }
 // does.
 func WithMaxSize(n int) Option { return func(s *Store) { s.maxSize = n } }
 
+// WithFoldMax folds as soon as that many rows or events are pending: a short
+// history then folds often. It is for tests of what a crash leaves.
+func WithFoldMax(n int) Option { return func(s *Store) { s.foldMax = n } }
+
 // Seed replaces WithRand, before the first Update.
 func (s *Store) Seed(r io.Reader) { s.rand = r }
 
