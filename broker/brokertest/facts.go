@@ -22,23 +22,35 @@ type Facts struct {
 	Leaves int
 }
 
-// ReadFacts reads every leaf of the current log of a journal.
-func ReadFacts(j *journal.Journal) (Facts, error) {
-	f := Facts{Plis: map[string]int{}, Events: map[Fact][]string{}}
-	err := j.View(func(v journal.View) error {
-		f.Leaves = int(v.Head().Size)
-		for n := range v.Head().Size {
-			if err := f.read(v, n); err != nil {
-				return fmt.Errorf("leaf %d: %w", n, err)
-			}
-		}
-		return nil
+// ReadFacts reads every leaf of all logs of a journal.
+func ReadFacts(j *journal.Journal) (f Facts, err error) {
+	err = j.View(func(v journal.View) error {
+		f, err = ViewFacts(v)
+		return err
 	})
 	return f, err
 }
 
-func (f *Facts) read(v journal.View, n uint64) error {
-	b, err := v.Leaf(n)
+// ViewFacts is ReadFacts in one state of a journal.
+func ViewFacts(v journal.View) (Facts, error) {
+	f := Facts{Plis: map[string]int{}, Events: map[Fact][]string{}}
+	for _, h := range v.Logs() {
+		log, err := v.Log(h.Origin)
+		if err != nil {
+			return f, err
+		}
+		f.Leaves += int(h.Size)
+		for n := range h.Size {
+			if err := f.read(v, log, n); err != nil {
+				return f, fmt.Errorf("leaf %d: %w", n, err)
+			}
+		}
+	}
+	return f, nil
+}
+
+func (f *Facts) read(v journal.View, log journal.Log, n uint64) error {
+	b, err := log.Leaf(n)
 	if err != nil {
 		return err
 	}

@@ -22,12 +22,20 @@ import (
 const (
 	childRoot = "VAGUEMESTRE_CRASH_CHILD" // where its data directories are
 	childKeys = "VAGUEMESTRE_CRASH_KEYS"  // "<seed of the keys>/<Unix time of their creation>"
+	noteRoot  = "VAGUEMESTRE_CRASH_NOTED" // where it plays alone and notes what it answered (noted)
 )
 
 // TestMain lets the test binary be its own child.
 func TestMain(m *testing.M) {
 	if root := os.Getenv(childRoot); root != "" {
 		if err := serve(root, os.Getenv(childKeys), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if root := os.Getenv(noteRoot); root != "" {
+		if err := playNoted(context.Background(), root, os.Getenv(childKeys)); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)
 			os.Exit(1)
 		}
@@ -135,7 +143,8 @@ func (tn *town) answer(ctx context.Context, q request) response {
 		switch {
 		case err == nil, errors.Is(err, broker.ErrAlready):
 			return response{OK: true, Digest: a.Digest, Repeated: err != nil}
-		case errors.Is(err, broker.ErrTemporary), errors.Is(err, broker.ErrNotFound), errors.Is(err, broker.ErrNotYet):
+		case errors.Is(err, broker.ErrTemporary), errors.Is(err, broker.ErrNotFound), errors.Is(err, broker.ErrNotYet),
+			errors.Is(err, journal.ErrFailed): // the process is ending
 			return response{Again: true}
 		}
 		return response{Error: err.Error()}

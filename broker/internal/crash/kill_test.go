@@ -34,6 +34,9 @@ type client struct {
 	book *ledger
 	// patience is for whatever must come in the end.
 	patience time.Duration
+	// death comes before SIGKILL, and after between two lives; both or neither.
+	death func(*life) error
+	after func() error
 
 	mu    sync.Mutex
 	alive *life         // nil between two lives; guarded by mu
@@ -251,10 +254,19 @@ func (c *client) kill(draw *rand.Rand) error {
 			return errors.New("a child never became ready")
 		}
 	}
+	if c.death != nil {
+		if err := c.death(l); err != nil {
+			return err
+		}
+	}
 	_ = l.cmd.Process.Kill() // it is there until we wait for it
 	<-l.gone
 	var exit *exec.ExitError
-	if err := l.cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+	err = l.cmd.Wait()
+	if c.death != nil { // it may have noticed
+		return c.after()
+	}
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		return fmt.Errorf("a child ended by itself: %v\n%s", err, l.stderr)
 	}
 	return nil
@@ -287,11 +299,27 @@ func TestKill(t *testing.T) {
 		kills = min(kills, 6)
 	}
 	began := time.Now()
+	c := newClient(t, t.TempDir(), seed)
+	f := c.trial(t, kills)
+	rec := c.record(t, kills, f, time.Since(began))
+	t.Log(rec)
+	reportFaults(t, c.book)
+	rec.write(t)
+}
+
+func newClient(t *testing.T, root string, seed uint64) *client {
+	t.Helper()
 	t.Logf("seed %d", seed)
-	c := &client{
-		root: t.TempDir(), keys: fmt.Sprintf("%d/%d", seed, began.Add(-time.Hour).Unix()), seed: seed, book: newLedger(), born: make(chan struct{}),
+	return &client{
+		root: root, keys: fmt.Sprintf("%d/%d", seed, time.Now().Add(-time.Hour).Unix()), seed: seed, book: newLedger(), born: make(chan struct{}),
 		patience: time.Duration(runs.Number(t, "VAGUEMESTRE_PATIENCE", 60)) * time.Second,
 	}
+}
+
+// trial makes the data directories, lets the brokers die so often under load
+// and hold them against the ledger at the end.
+func (c *client) trial(t *testing.T, deaths int) figures {
+	t.Helper()
 	tn, err := makeTown(c.root, c.keys)
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +327,7 @@ func TestKill(t *testing.T) {
 	if err := tn.create(); err != nil {
 		t.Fatal(err)
 	}
-	c.lives(t, kills)
+	c.lives(t, deaths)
 	ctx := context.Background()
 	if err := tn.openAll(ctx); err != nil {
 		t.Fatal(err)
@@ -309,22 +337,25 @@ func TestKill(t *testing.T) {
 		t.Error(err)
 	}
 	c.book.checkFiles(ctx, tn)
-	rec := c.record(t, kills, f, time.Since(began))
-	t.Log(rec)
-	for i, fault := range c.book.faults {
-		if i == 20 {
-			t.Errorf("and %d more", len(c.book.faults)-i)
-			break
-		}
-		t.Error(fault)
-	}
 	switch {
 	case f.Accepted == 0 || f.Acts == 0:
 		t.Error("nothing was accepted, or nobody acted: nothing was shown")
 	case c.lostAnswers.Load() == 0 || c.repeated.Load() == 0:
 		t.Error("no answer was lost, or none was repeated: nothing was shown")
 	}
-	rec.write(t)
+	return f
+}
+
+// reportFaults prints what a ledger found, but not all of it a thousand times.
+func reportFaults(t *testing.T, g *ledger) {
+	t.Helper()
+	for i, fault := range g.faults {
+		if i == 20 {
+			t.Errorf("and %d more", len(g.faults)-i)
+			return
+		}
+		t.Error(fault)
+	}
 }
 
 // lives runs the workers through all the kills and one last life in peace.

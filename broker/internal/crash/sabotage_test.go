@@ -15,12 +15,7 @@ import (
 const window = 20 * time.Millisecond
 
 // faultyBuilds are programs that these tests must refuse, each by its word.
-var faultyBuilds = []struct {
-	name  string
-	edits []sabotage.Edit
-	run   string // the test that must find it
-	word  string
-}{
+var faultyBuilds = []faultyBuild{
 	{
 		name:  "the answer leaves before the commit",
 		edits: sabotage.AnswerBeforeCommit(window),
@@ -67,16 +62,30 @@ var faultyBuilds = []struct {
 
 // TestSabotage: each faulty build is found, by what it does.
 func TestSabotage(t *testing.T) {
+	mustFind(t, faultyBuilds, "VAGUEMESTRE_KILLS=20", "VAGUEMESTRE_PATIENCE=3")
+}
+
+// faultyBuild is a program that a test must refuse, by its word.
+type faultyBuild struct {
+	name  string
+	edits []sabotage.Edit
+	run   string // the test that must find it
+	word  string
+}
+
+// mustFind builds each program and wants its test to refuse it.
+func mustFind(t *testing.T, builds []faultyBuild, env ...string) {
+	t.Helper()
 	if testing.Short() {
-		t.Skip("it builds six programs")
+		t.Skip("it builds several programs")
 	}
 	root, err := sabotage.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range faultyBuilds {
+	env = append(env, "VAGUEMESTRE_RECORD=", "VAGUEMESTRE_SEED=")
+	for _, b := range builds {
 		t.Run(b.name, func(t *testing.T) {
-			env := []string{"VAGUEMESTRE_KILLS=20", "VAGUEMESTRE_PATIENCE=3", "VAGUEMESTRE_RECORD=", "VAGUEMESTRE_SEED="}
 			res, err := sabotage.Test(context.Background(), root, b.edits, env, "./broker/internal/crash", "-run", "^"+b.run+"$")
 			switch {
 			case errors.Is(err, sabotage.ErrNoTool) && os.Getenv("CI") != "true":

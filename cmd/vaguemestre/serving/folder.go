@@ -13,6 +13,8 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+
+	"vaguemestre/cmd/vaguemestre/wiring"
 )
 
 // headerFile names the path of a file in a folder that is sent.
@@ -110,8 +112,8 @@ func Vacant(dir string) error {
 }
 
 // ReceiveFolder writes the folder of an answer at out, which must not exist or
-// be empty, and reads its result. It is written beside and renamed at the end:
-// on error nothing is left. The error is a *Problem when the broker said what
+// be empty, and reads its result. It is written beside and renamed at the end,
+// durably: on error nothing is left. The error is a *Problem when the broker said what
 // went wrong, ErrExists, or what failed. It closes the body.
 func ReceiveFolder(r *http.Response, out string, result any) (err error) {
 	defer r.Body.Close()
@@ -138,7 +140,13 @@ func ReceiveFolder(r *http.Response, out string, result any) (err error) {
 			return fmt.Errorf("receiving a folder: %w", err)
 		}
 	}
+	if err := wiring.SyncTree(beside); err != nil {
+		return fmt.Errorf("receiving a folder: %w", err)
+	}
 	if err := os.Rename(beside, out); err != nil {
+		return fmt.Errorf("receiving a folder: %w", err)
+	}
+	if err := wiring.SyncFolder(filepath.Dir(out)); err != nil {
 		return fmt.Errorf("receiving a folder: %w", err)
 	}
 	return nil

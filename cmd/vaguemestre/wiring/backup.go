@@ -19,8 +19,9 @@ var ErrNotEmpty = errors.New("the folder is not empty")
 // Backup copies the data directory to a folder that does not exist or is
 // empty, while the node goes on: the journal first, as of one moment, then the
 // bodies that it names, which are never changed, then keys, certificates,
-// configuration and secret. Nothing is unlocked in the copy. On error the copy
-// is not complete and must not be used.
+// configuration and secret. Nothing is unlocked in the copy. It returns once
+// the copy survives a loss of power. On error the copy is not complete and must
+// not be used.
 //
 // A purge meanwhile is signed at once, and its file is erased after the copy:
 // a copy holds what was there when it began.
@@ -35,13 +36,20 @@ func (d *Data) Backup(ctx context.Context, n *Node, out string, o BackupOptions)
 	if len(entries) > 0 {
 		return Inventory{}, fmt.Errorf("backup: %w", ErrNotEmpty)
 	}
-	return d.BackupTo(ctx, n, o, func(name string, fill func(io.Writer) error) error {
+	inv, err := d.BackupTo(ctx, n, o, func(name string, fill func(io.Writer) error) error {
 		path := filepath.Join(out, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
 		return create(path, func(f *os.File) error { return fill(f) })
 	})
+	if err != nil {
+		return inv, err
+	}
+	if err := errors.Join(SyncTree(out), SyncFolder(filepath.Dir(filepath.Clean(out)))); err != nil {
+		return inv, fmt.Errorf("backup: %w", err)
+	}
+	return inv, nil
 }
 
 // BackupOptions says what a backup leaves out.
