@@ -243,11 +243,17 @@ func (w *World) SetDirectory(ctx context.Context, change func(*directory.Listing
 	return nil
 }
 
-// Run runs every node until the context ends.
+// Run runs every node until the context ends, or until one cannot go on: then
+// all end, as the one process that they are.
 func (w *World) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	errs := make(chan error, len(w.Nodes))
 	for _, n := range w.Nodes {
-		go func() { errs <- n.Run(ctx) }()
+		go func() {
+			defer stop()
+			errs <- n.Run(ctx)
+		}()
 	}
 	var all error
 	for range w.Nodes {
