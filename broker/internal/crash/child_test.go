@@ -20,15 +20,23 @@ import (
 
 // Environment of the child process.
 const (
-	childRoot = "VAGUEMESTRE_CRASH_CHILD" // where its data directories are
-	childKeys = "VAGUEMESTRE_CRASH_KEYS"  // "<seed of the keys>/<Unix time of their creation>"
-	noteRoot  = "VAGUEMESTRE_CRASH_NOTED" // where it plays alone and notes what it answered (noted)
+	childRoot = "VAGUEMESTRE_CRASH_CHILD"  // where its data directories are
+	childKeys = "VAGUEMESTRE_CRASH_KEYS"   // "<seed of the keys>/<Unix time of their creation>"
+	openRoot  = "VAGUEMESTRE_CRASH_OPENED" // where it only opens a journal and notes that it reads
+	noteRoot  = "VAGUEMESTRE_CRASH_NOTED"  // where it plays alone and notes what it answered (noted)
 )
 
 // TestMain lets the test binary be its own child.
 func TestMain(m *testing.M) {
 	if root := os.Getenv(childRoot); root != "" {
 		if err := serve(root, os.Getenv(childKeys), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if root := os.Getenv(openRoot); root != "" {
+		if err := openNoted(root); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)
 			os.Exit(1)
 		}

@@ -61,7 +61,7 @@ func (n *notes) say(what noted) error {
 }
 
 // playNoted makes two brokers under root and plays an exchange, from the first
-// byte on, in two lives of the brokers.
+// byte on, in two lives of the brokers. After a kill it repeats all of it.
 func playNoted(ctx context.Context, root, keys string) error {
 	f, err := os.OpenFile(filepath.Join(root, disk.NotesName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -76,6 +76,9 @@ func playNoted(ctx context.Context, root, keys string) error {
 	tn.Plan.Store = tn.folding
 	tn.Plan.Wrap = func(_ broker.BrokerID, c broker.Carrier) broker.Carrier { return notingCarrier{c, n} }
 	for _, b := range both {
+		if _, err := os.Stat(filepath.Join(tn.Dir(b), "journal.db")); err == nil {
+			continue // the process before this one was killed
+		}
 		if err := errors.Join(tn.Create(b), n.say(noted{What: notedCreated, Broker: b})); err != nil {
 			return err
 		}
@@ -172,7 +175,7 @@ func (tn *town) notedLetter(ctx context.Context, n *notes, l letter, purge bool)
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, broker.ErrAlready) {
 		return err
 	}
 	err = n.say(noted{What: notedHolds, Broker: at, ID: r.ID, Event: broker.TakenInCharge, For: l.acting(), Object: a.Digest})
@@ -184,7 +187,11 @@ func (tn *town) notedLetter(ctx context.Context, n *notes, l letter, purge bool)
 	}
 	var early *broker.Refusal
 	for {
-		if err = tn.Nodes[home].Broker.Purge(ctx, r.ID); !errors.As(err, &early) {
+		err = tn.Nodes[home].Broker.Purge(ctx, r.ID)
+		if errors.Is(err, broker.ErrAlready) {
+			return nil
+		}
+		if !errors.As(err, &early) {
 			return err
 		}
 		time.Sleep(time.Millisecond)
@@ -196,6 +203,9 @@ func (tn *town) notedBackup(ctx context.Context, n *notes, first int) error {
 	for _, b := range both {
 		d := &wiring.Data{Dir: tn.Dir(b)}
 		out := tn.Dir(b) + backupSuffix + fmt.Sprint(first)
+		if _, err := os.Stat(out); err == nil {
+			continue
+		}
 		if err := n.say(noted{What: notedCopying, Broker: b, Copy: filepath.Base(out)}); err != nil {
 			return err
 		}
@@ -207,4 +217,20 @@ func (tn *town) notedBackup(ctx context.Context, n *notes, first int) error {
 		}
 	}
 	return nil
+}
+
+// openNoted opens the journal of one broker, and says when it would answer from
+// it.
+func openNoted(root string) error {
+	f, err := os.OpenFile(filepath.Join(root, disk.NotesName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s, err := boltstore.Open(filepath.Join(root, string(nord)))
+	if err != nil {
+		return err
+	}
+	err = s.View(func(journal.View) error { return (&notes{f: f}).say(noted{What: notedHolds, Broker: nord}) })
+	return errors.Join(err, s.Close())
 }

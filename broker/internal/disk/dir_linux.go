@@ -18,6 +18,7 @@ import (
 type Dir struct {
 	Path    string // where it shows
 	backing string
+	dev     uint64 // of the folder behind
 	server  *fuse.Server
 
 	mu     sync.Mutex // held through each operation: their order is the one that is noted
@@ -41,22 +42,40 @@ func Mount(backing, point string) (*Dir, error) {
 	if err := syscall.Stat(backing, &st); err != nil {
 		return nil, fmt.Errorf("disk: mount: %w", err)
 	}
-	root := &fs.LoopbackRoot{Path: backing, Dev: uint64(st.Dev)}
+	if err := d.show(uint64(st.Dev)); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// show mounts the folder.
+func (d *Dir) show(dev uint64) error {
+	root := &fs.LoopbackRoot{Path: d.backing, Dev: dev}
 	root.NewNode = func(_ *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
 		return &node{LoopbackNode: fs.LoopbackNode{RootData: root}, d: d}
 	}
-	top := root.NewNode(root, nil, "", &st)
+	top := root.NewNode(root, nil, "", nil)
 	root.RootNode = top
 	forever := time.Hour // nobody else changes the folder
-	server, err := fs.Mount(point, top, &fs.Options{
+	server, err := fs.Mount(d.Path, top, &fs.Options{
 		EntryTimeout: &forever, AttrTimeout: &forever,
 		MountOptions: fuse.MountOptions{DirectMount: true, FsName: "watched", Name: "watched"},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: mounting needs root, or fusermount (Debian package fuse3): %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: mounting needs root, or fusermount (Debian package fuse3): %w", ErrUnavailable, err)
 	}
-	d.server = server
-	return d, nil
+	d.server, d.dev = server, dev
+	return nil
+}
+
+// Again mounts the folder anew and goes on noting. Nobody may have it open. What
+// was written is there, synced or not, as after the death of a process; what the
+// kernel remembered of it is not.
+func (d *Dir) Again() error {
+	if err := d.Close(); err != nil {
+		return err
+	}
+	return d.show(d.dev)
 }
 
 // Close takes the folder away. What was in it stays in the one behind.

@@ -66,6 +66,8 @@
 // A commit of bbolt shows its state to new readers after it wrote the meta
 // page and before that is synced. A View that got such a state waits until it
 // is durable. After a failed write neither View nor Update answers any more.
+// Open syncs the file before it reads it: a process that was killed may have
+// written what it did not sync, and nobody is answered from that.
 //
 // # Copies
 //

@@ -141,6 +141,9 @@ func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
 		if err := s.peek(path); err != nil {
 			return false, err
 		}
+		if err := settle(path); err != nil {
+			return false, err
+		}
 	}
 	db, err := openFile(path, opt)
 	switch {
