@@ -129,8 +129,13 @@ func slots(topic string) queue.Slots {
 }
 
 // Run delivers and fires timers until the context ends. It returns nil then,
-// or the error that makes the journal unusable.
+// or the error that makes the journal unusable. It begins once free space is
+// above the watermark: on a full disk it would fail at its first commit, and
+// again at each start.
 func (n *Node) Run(ctx context.Context) error {
+	if !n.roomToBegin(ctx) {
+		return nil
+	}
 	router, err := queue.NewRouter(n.Queue, watermill.NewSlogLoggerWithLevelMapping(n.log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug}))
 	if err != nil {
 		return err
@@ -152,6 +157,32 @@ func (n *Node) Run(ctx context.Context) error {
 	err = n.Broker.Run(ctx)
 	stop()
 	return errors.Join(err, <-routed)
+}
+
+// spaceLook is how often a start on a full disk looks whether it may begin.
+const spaceLook = time.Second
+
+// roomToBegin waits for free space, or for a failure of the journal; false when
+// the context ends first.
+func (n *Node) roomToBegin(ctx context.Context) bool {
+	if !n.Journal.LowSpace() {
+		return true
+	}
+	n.log.Error("free space is below the watermark: nothing is delivered until there is more")
+	look := time.NewTicker(spaceLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-n.Journal.Failed():
+			return true // Run says so
+		case <-look.C:
+			if !n.Journal.LowSpace() {
+				return true
+			}
+		}
+	}
 }
 
 var errRouter = errors.New("wiring: deliveries ended by themselves")
