@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vaguemestre/broker/brokertest"
 	"vaguemestre/broker/internal/disk"
 	"vaguemestre/broker/internal/runs"
 	"vaguemestre/broker/internal/sabotage"
@@ -122,8 +123,8 @@ func (p *powerCuts) look() error {
 			return nil
 		}
 		err = s.View(func(v journal.View) error {
-			found, err := observeView(v)
-			for id, n := range found.plis {
+			found, err := brokertest.ViewFacts(v)
+			for id, n := range found.Plis {
 				held[string(b)+id] = n
 			}
 			return err

@@ -50,3 +50,12 @@ func TestSabotageImages(t *testing.T) {
 		},
 	}, "VAGUEMESTRE_IMAGES=1500")
 }
+
+// TestSabotageFaults: what TestFaults must find.
+func TestSabotageFaults(t *testing.T) {
+	_ = watch(t, t.TempDir()) // or skip
+	mustFind(t, []faultyBuild{{
+		name: "it goes on after a failed fsync", run: "TestFaults", word: broken,
+		edits: []sabotage.Edit{{File: "broker/journal/boltstore/store.go", Old: "case err != nil:\n\t\treturn s.fail(err)", New: "case err != nil:\n\t\treturn err"}},
+	}}, "VAGUEMESTRE_FAULTS=12")
+}
