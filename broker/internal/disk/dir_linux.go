@@ -51,10 +51,7 @@ func Mount(backing, point string) (*Dir, error) {
 // show mounts the folder.
 func (d *Dir) show(dev uint64) error {
 	root := &fs.LoopbackRoot{Path: d.backing, Dev: dev}
-	root.NewNode = func(_ *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: root}, d: d}
-	}
-	top := root.NewNode(root, nil, "", nil)
+	top := &node{LoopbackNode: fs.LoopbackNode{RootData: root}, d: d}
 	root.RootNode = top
 	forever := time.Hour // nobody else changes the folder
 	server, err := fs.Mount(d.Path, top, &fs.Options{

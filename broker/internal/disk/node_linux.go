@@ -19,6 +19,11 @@ type node struct {
 	d *Dir
 }
 
+// WrapChild implements fs.NodeWrapChilder: what is below is watched too.
+func (n *node) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, d: n.d}
+}
+
 // rel is its path from the top.
 func (n *node) rel() string { return n.Path(n.Root()) }
 
