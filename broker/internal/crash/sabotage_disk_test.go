@@ -20,14 +20,7 @@ func TestSabotageImages(t *testing.T) {
 	_ = watch(t, t.TempDir()) // or skip
 	mustFind(t, []faultyBuild{
 		{name: "nothing is synced", run: "TestImages", word: lost, edits: noSync},
-		{
-			name: "the answer leaves before the commit", run: "TestImages", word: lost,
-			edits: []sabotage.Edit{{
-				File: "broker/accept.go",
-				Old:  `err = b.commit(ctx, in) // From here a crash loses nothing.`,
-				New:  `go func() { ` + slowly + `; _ = b.commit(context.WithoutCancel(ctx), in) }()`,
-			}},
-		},
+		{name: "the answer leaves before the commit", run: "TestImages", word: lost, edits: sabotage.AnswerBeforeCommit(window)},
 		{
 			name: "a journal is made under its own name", run: "TestImages", word: broken,
 			edits: []sabotage.Edit{{
