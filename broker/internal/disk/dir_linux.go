@@ -56,7 +56,10 @@ func (d *Dir) show(dev uint64) error {
 	forever := time.Hour // nobody else changes the folder
 	server, err := fs.Mount(d.Path, top, &fs.Options{
 		EntryTimeout: &forever, AttrTimeout: &forever,
-		MountOptions: fuse.MountOptions{DirectMount: true, FsName: "watched", Name: "watched"},
+		// Nobody else writes there, so the kernel has no reason to drop its pages
+		// when the time of a file changes; where it does so beside a write, a
+		// mapping has been seen to keep the old page.
+		MountOptions: fuse.MountOptions{DirectMount: true, FsName: "watched", Name: "watched", ExplicitDataCacheControl: true},
 	})
 	if err != nil {
 		return fmt.Errorf("%w: mounting needs root, or fusermount (Debian package fuse3): %w", ErrUnavailable, err)
