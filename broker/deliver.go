@@ -19,16 +19,27 @@ import (
 // returns an error only when nothing was settled: the item stays as it is.
 func (b *Broker) Deliver(ctx context.Context, it journal.Item) error {
 	p, id, err := b.parcel(it)
+	gone := ""
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return b.giveUp(ctx, it, id, ReasonGivenUp, reasonErased)
+		gone = reasonErased
 	case errors.Is(err, journal.ErrDamaged): // no later attempt would find it whole
-		return b.giveUp(ctx, it, id, ReasonGivenUp, ReasonAltered)
+		gone = ReasonAltered
 	case err != nil:
 		return err
+	default:
+		err = b.carry(ctx, PartyID(it.Dest), p)
 	}
-	to := PartyID(it.Dest)
-	err = b.carry(ctx, to, p)
+	return b.settlePassage(ctx, it, id, func() error {
+		if gone != "" {
+			return b.giveUp(ctx, it, id, ReasonGivenUp, gone)
+		}
+		return b.settleDelivery(ctx, it, id, err)
+	})
+}
+
+// settleDelivery settles an item by what became of its parcel.
+func (b *Broker) settleDelivery(ctx context.Context, it journal.Item, id string, err error) error {
 	var r *Refusal
 	switch {
 	case err == nil:
@@ -68,24 +79,35 @@ func (b *Broker) carry(ctx context.Context, to PartyID, p Parcel) error {
 
 // carried ends the item of a parcel that was taken.
 func (b *Broker) carried(ctx context.Context, it journal.Item, id string) error {
-	if it.Topic == TopicEvidence {
-		up := false
-		err := b.journal.View(func(v journal.View) error {
-			_, up = v.Get(spaceAlarm, alarmKey(id, PartyID(it.Dest), RelayFailed))
-			return nil
-		})
-		if err != nil {
-			return temporary("journal", err)
-		}
-		if up { // it may fall with this one
-			return b.settle(ctx, &settleInput{seq: it.Seq, id: id, outcome: journal.Done, carried: it})
-		}
+	more, err := b.endsMore(it, id)
+	if err != nil {
+		return temporary("journal", err)
 	}
-	err := b.journal.Done(ctx, it.Seq, id)
+	if more {
+		return b.settle(ctx, &settleInput{seq: it.Seq, id: id, outcome: journal.Done, carried: it})
+	}
+	err = b.journal.Done(ctx, it.Seq, id)
 	if errors.Is(err, journal.ErrGone) {
 		return nil // settled before a crash, or by another attempt
 	}
 	return err
+}
+
+// endsMore says whether something else ends with an item that was carried: an
+// alarm that may fall, a passage.
+func (b *Broker) endsMore(it journal.Item, id string) (more bool, err error) {
+	if it.Topic == TopicPli {
+		_, more = b.passing(it, id)
+		return more, nil
+	}
+	if _, _, more = passingSealed(it); more {
+		return true, nil
+	}
+	err = b.journal.View(func(v journal.View) error {
+		_, more = v.Get(spaceAlarm, alarmKey(id, PartyID(it.Dest), RelayFailed))
+		return nil
+	})
+	return more, err
 }
 
 func (b *Broker) settle(ctx context.Context, in Input) error {
@@ -116,6 +138,12 @@ func (in *settleInput) step(s reader, now time.Time) (journal.Batch, error) {
 	if key := alarmKey(in.id, PartyID(in.carried.Dest), RelayFailed); in.carried.Topic == TopicEvidence && lowered(s, key, in.id) {
 		ev.Puts = []journal.Put{{Space: spaceAlarm, Key: key}}
 	}
+	if _, blob, ok := passingSealed(in.carried); ok {
+		ev.Erase = []string{blob}
+	}
+	if in.carried.Topic == TopicPli {
+		endPassage(s, &ev, in.id, PartyID(in.carried.Dest))
+	}
 	return journal.Batch{Events: []journal.Event{ev}}, nil
 }
 
@@ -132,8 +160,7 @@ func lowered(s reader, key, id string) bool {
 	for from := uint64(0); ; {
 		list := s.Letters(from, 64)
 		for _, it := range list {
-			text, err := s.Object(string(it.Payload))
-			if e, perr := ParseEvidence(text); it.Topic == TopicEvidence && err == nil && perr == nil && e.ID == id && key == alarmKey(id, PartyID(it.Dest), RelayFailed) {
+			if of, ok := evidenceOf(s, it); ok && of == id && key == alarmKey(id, PartyID(it.Dest), RelayFailed) {
 				return false
 			}
 			from = it.Seq + 1
@@ -142,6 +169,25 @@ func lowered(s reader, key, id string) bool {
 			return true
 		}
 	}
+}
+
+// evidenceOf says of which pli the evidence of an item is: "" when it is sealed
+// and only passes. False when the item is of no evidence that is held.
+func evidenceOf(s interface {
+	Object(sha256 string) ([]byte, error)
+}, it journal.Item) (id string, ok bool) {
+	if it.Topic != TopicEvidence {
+		return "", false
+	}
+	if _, _, passes := passingSealed(it); passes {
+		return "", true
+	}
+	text, err := s.Object(string(it.Payload))
+	if err != nil {
+		return "", false
+	}
+	e, err := ParseEvidence(text)
+	return e.ID, err == nil
 }
 
 // giveUp makes a dead letter. For a pli the fact is signed in the same commit,
@@ -154,7 +200,7 @@ func (b *Broker) giveUp(ctx context.Context, it journal.Item, id, reason, code s
 			return err
 		}
 	}
-	in := &noteInput{id: id, settle: []journal.Settlement{dead}}
+	in := &noteInput{id: id, settle: []journal.Settlement{dead}, ended: it}
 	in.puts = []journal.Put{{Space: spaceAlarm, Key: alarmKey(id, PartyID(it.Dest), RelayFailed), Value: []byte(FormatTime(b.now()))}}
 	return b.settle(ctx, in)
 }
@@ -203,6 +249,10 @@ func (b *Broker) parcel(it journal.Item) (p Parcel, id string, err error) {
 			}
 			p.Pli, err = b.pliParcel(v, id)
 		case TopicEvidence:
+			if digest, blob, ok := passingSealed(it); ok {
+				p.Evidence, err = sealedParcel(v, digest, blob)
+				break
+			}
 			p.Evidence, id, err = evidenceParcel(v, string(it.Payload))
 		default:
 			err = fmt.Errorf("broker: topic of an item: %w", ErrFormat)
@@ -283,6 +333,18 @@ func evidenceParcel(v journal.View, digest string) (*EvidenceParcel, string, err
 		return nil, e.ID, fmt.Errorf("parcel: %w", err)
 	}
 	return out, e.ID, nil
+}
+
+// sealedParcel is a sealed evidence that is carried on, as it came.
+func sealedParcel(v journal.View, digest, blob string) (*EvidenceParcel, error) {
+	sealed, err := v.Blob(blob)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil, errNoBody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parcel: %w", err)
+	}
+	return &EvidenceParcel{Digest: digest, Sealed: sealed}, nil
 }
 
 // jitter is in [0,1): what failed together should not come back together.

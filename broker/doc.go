@@ -13,9 +13,14 @@
 //
 //	check -> open -> compare -> journal (commit point) -> consigned
 //
+// A relay takes parcels for parties that live elsewhere, and opens none:
+//
+//	check what stands outside -> journal (commit point) -> relayed -> deliver
+//
 // The two halves share no memory: a broker that is home of both ends plays
 // them one after the other through its own queue. Nothing here asks "am I the
-// hub?"; whether a party is at home is a line of the directory.
+// hub?"; whether a party is at home, and by which way its home is reached, are
+// lines of the directory.
 //
 // # What is withheld
 //

@@ -29,11 +29,7 @@ func (b *Broker) receiveEvidence(ctx context.Context, peer BrokerID, to PartyID,
 		foreign, err = b.checkEvidence(se, peer, to)
 	}
 	if err != nil {
-		var r *Refusal
-		if errors.As(err, &r) || errors.Is(err, ErrTemporary) {
-			return b.turnAway(ctx, peer, err)
-		}
-		return b.turnAway(ctx, peer, refuse(RefusedFormat, "evidence", err))
+		return b.turnAwayEvidence(ctx, peer, err)
 	}
 	var in Input = &evidenceInput{evidence: se, foreign: foreign}
 	if b.doubtful(se) {
@@ -51,6 +47,16 @@ func (b *Broker) receiveEvidence(ctx context.Context, peer BrokerID, to PartyID,
 		return temporary("journal", err)
 	}
 	return nil
+}
+
+// turnAwayEvidence journals the refusal of an evidence. What is neither a
+// refusal nor temporary is bytes that are no evidence.
+func (b *Broker) turnAwayEvidence(ctx context.Context, peer BrokerID, err error) error {
+	var r *Refusal
+	if errors.As(err, &r) || errors.Is(err, ErrTemporary) {
+		return b.turnAway(ctx, peer, err)
+	}
+	return b.turnAway(ctx, peer, refuse(RefusedFormat, "evidence", err))
 }
 
 // holdsEvidence says whether that very evidence was judged here before.

@@ -13,7 +13,7 @@ type Letter struct {
 	Seq      uint64
 	Topic    string // TopicPli or TopicEvidence
 	Dest     PartyID
-	ID       string // of the pli
+	ID       string // of the pli; "" of a sealed evidence that only passes
 	Entered  string // when it was queued, as FormatTime writes it
 	Attempts int    // beyond the first
 	Reason   string // a closed code: see ExplainCode
@@ -29,15 +29,10 @@ func ReadLetters(v journal.View, from uint64, n int) ([]Letter, error) {
 			Entered: FormatTime(it.Entered), Attempts: it.Attempts, Reason: it.Reason,
 		}
 		if it.Topic == TopicEvidence {
-			text, err := v.Object(string(it.Payload))
-			if err != nil {
-				return nil, fmt.Errorf("dead letter %d: %w", it.Seq, err)
+			var ok bool
+			if l.ID, ok = evidenceOf(v, it); !ok {
+				return nil, fmt.Errorf("dead letter %d: %w", it.Seq, ErrFormat)
 			}
-			e, err := ParseEvidence(text)
-			if err != nil {
-				return nil, fmt.Errorf("dead letter %d: %w", it.Seq, err)
-			}
-			l.ID = e.ID
 		}
 		out = append(out, l)
 	}

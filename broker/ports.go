@@ -50,10 +50,11 @@ type Unsealed = interface {
 	Reader(context.Context) (io.ReadCloser, error)
 }
 
-// Carrier takes a parcel to the home of a party.
+// Carrier takes a parcel to the home of a party, or to the relay through which
+// the directory says that this home is reached (directory.Next).
 type Carrier interface {
-	// Carry returns nil once the destination's broker has answered that it
-	// holds the parcel, or judged it; a *Refusal when it will never take it;
+	// Carry returns nil once that broker has answered that it holds the parcel,
+	// or judged it; a *Refusal when it will never take it;
 	// any other error when it may be tried again. A lost answer is an error:
 	// carrying twice is safe.
 	Carry(ctx context.Context, to PartyID, p Parcel) error
@@ -82,7 +83,7 @@ type EvidenceParcel struct {
 
 // Receiver is the other end of a carrier.
 type Receiver interface {
-	// Receive takes a parcel for a party that lives here, from the broker that
-	// the carrier authenticated. Its errors are those of Carrier.
+	// Receive takes a parcel for a party, from the broker that the carrier
+	// authenticated. Its errors are those of Carrier.
 	Receive(ctx context.Context, peer BrokerID, to PartyID, p Parcel) error
 }

@@ -16,19 +16,23 @@ const (
 
 var _ Receiver = (*Broker)(nil)
 
-// Receive takes a parcel for a party that lives here, from the broker that the
-// carrier authenticated. nil means: held, or judged with a signed evidence. A
-// *Refusal is final and unsigned: nothing could be established of the parcel.
-// Any other error asks to carry it again.
+// Receive takes a parcel for a party that lives here, or that a relay carries
+// on, from the broker that the carrier authenticated. nil means: held, or
+// judged with a signed evidence. A *Refusal is final and unsigned: nothing
+// could be established of the parcel. Any other error asks to carry it again.
 func (b *Broker) Receive(ctx context.Context, peer BrokerID, to PartyID, p Parcel) error {
+	pli, evidence := b.receivePli, b.receiveEvidence
 	if !b.atHome(to) {
-		return refuse(RefusedDestination, "to", nil)
+		if !b.carriesOn(to) {
+			return refuse(RefusedDestination, "to", nil)
+		}
+		pli, evidence = b.passPli, b.passEvidence
 	}
 	switch {
 	case p.Pli != nil && p.Evidence == nil:
-		return b.receivePli(ctx, peer, to, p.Pli)
+		return pli(ctx, peer, to, p.Pli)
 	case p.Evidence != nil && p.Pli == nil:
-		return b.receiveEvidence(ctx, peer, to, p.Evidence)
+		return evidence(ctx, peer, to, p.Evidence)
 	}
 	return refuse(RefusedFormat, "parcel", nil)
 }

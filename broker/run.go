@@ -27,7 +27,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	})
 	defer stop()
 	for {
-		wait, err := b.fireDue(ctx)
+		wait, err := b.FireDue(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -59,8 +59,9 @@ func (b *Broker) Wake() {
 	}
 }
 
-// fireDue fires every timer that is due, and says how long to sleep.
-func (b *Broker) fireDue(ctx context.Context) (time.Duration, error) {
+// FireDue fires every timer that is due, and says how long Run may sleep. Run
+// does nothing else: a simulation calls it by its own clock.
+func (b *Broker) FireDue(ctx context.Context) (time.Duration, error) {
 	for {
 		now := b.now()
 		var due []journal.Timer

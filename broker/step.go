@@ -251,7 +251,17 @@ func settleState(s reader, ev *journal.Event, st State, e *signedEvidence, p Par
 	if raisesAlarm(row) && st.Has(row.Sets) && !st.Acted {
 		ev.Puts = append(ev.Puts, journal.Put{Space: spaceAlarm, Key: alarmKey(id, p, row.Event), Value: []byte(e.Evidence.At)})
 	}
-	prefix := stateKey(id, p) + "/"
+	lowerAlarms(s, ev, stateKey(id, p)+"/", row)
+	if !row.Act && row.Event != Overdue {
+		return
+	}
+	if _, set := s.Timer(timerOverdue + stateKey(id, p)); set {
+		ev.Timers = append(ev.Timers, journal.Timer{Key: timerOverdue + stateKey(id, p)})
+	}
+}
+
+// lowerAlarms takes away the alarms of a pair that an event answers.
+func lowerAlarms(s reader, ev *journal.Event, prefix string, row EventRow) {
 	s.Scan(spaceAlarm, prefix, "", func(key string, _ []byte) bool {
 		cause := eventRows[Event(strings.TrimPrefix(key, prefix))]
 		if row.Act || row.Clears&cause.Sets != 0 {
@@ -259,12 +269,6 @@ func settleState(s reader, ev *journal.Event, st State, e *signedEvidence, p Par
 		}
 		return true
 	})
-	if !row.Act && row.Event != Overdue {
-		return
-	}
-	if _, set := s.Timer(timerOverdue + stateKey(id, p)); set {
-		ev.Timers = append(ev.Timers, journal.Timer{Key: timerOverdue + stateKey(id, p)})
-	}
 }
 
 // raisesAlarm: a failure, a quarantine or a silence stays on somebody's screen
@@ -277,7 +281,7 @@ func raisesAlarm(row EventRow) bool {
 type evidenceInput struct {
 	evidence *signedEvidence
 	travel   travel
-	settle   *journal.Settlement // the item that it ends, if any
+	settle   *journal.Settlement // the item of its pair that it ends, if any
 	purge    *purge              // what is erased with it, if anything
 	foreign  bool                // names another header of that id: kept with an alarm, changes no state
 }
@@ -309,6 +313,7 @@ func (in *evidenceInput) step(s reader, now time.Time) (batch journal.Batch, err
 	in.travel.enqueue(&ev, len(in.travel.dest) > 0 && urgentPli(s, e.ID))
 	if in.settle != nil {
 		ev.Settle = []journal.Settlement{*in.settle}
+		endPassage(s, &ev, e.ID, e.Recipient)
 	}
 	return journal.Batch{Events: []journal.Event{ev}}, nil
 }
@@ -352,11 +357,15 @@ type noteInput struct {
 	blobs   []journal.Blob
 	puts    []journal.Put
 	settle  []journal.Settlement
+	ended   journal.Item // the item that settle gives up, if any
 	timers  []journal.Timer
 }
 
-func (in *noteInput) step(_ reader, now time.Time) (journal.Batch, error) {
+func (in *noteInput) step(s reader, now time.Time) (journal.Batch, error) {
 	ev := journal.Event{Type: journal.TypeNoted, At: now, ID: in.id, Digest: in.digest}
 	ev.Objects, ev.Blobs, ev.Puts, ev.Settle, ev.Timers = in.objects, in.blobs, in.puts, in.settle, in.timers
+	if in.ended.Topic == TopicPli {
+		endPassage(s, &ev, in.id, PartyID(in.ended.Dest))
+	}
 	return journal.Batch{Events: []journal.Event{ev}}, nil
 }

@@ -193,6 +193,7 @@ type Broker struct {
 	Libelle      string        `toml:"libelle"`
 	Hosting      string        `toml:"hosting,omitempty"`
 	Relay        bool          `toml:"relay,omitempty"`
+	Via          string        `toml:"via,omitempty"` // the relay through which others reach it
 	Fetches      bool          `toml:"fetches,omitempty"`
 	Address      string        `toml:"address,omitempty"`
 	TLSPins      []string      `toml:"tls_pins,omitempty"`

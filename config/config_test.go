@@ -28,7 +28,7 @@ func list(c Config) directory.Listing {
 	}
 	for _, b := range c.Brokers {
 		l.Brokers = append(l.Brokers, directory.Broker{ID: directory.BrokerID(b.ID), Libelle: b.Libelle, Address: b.Address,
-			TLSPins: b.TLSPins, Fetches: b.Fetches, Relay: b.Relay, Hosting: b.Hosting, Certificates: fingerprints(b.Certificates)})
+			TLSPins: b.TLSPins, Fetches: b.Fetches, Relay: b.Relay, Via: directory.BrokerID(b.Via), Hosting: b.Hosting, Certificates: fingerprints(b.Certificates)})
 	}
 	for _, p := range c.Parties {
 		l.Parties = append(l.Parties, directory.Party{ID: directory.PartyID(p.ID), Role: directory.Role(p.Role), Institution: p.Institution,

@@ -81,6 +81,7 @@ func (t *table) broker() Broker {
 		Libelle:      t.text("libelle", true),
 		Hosting:      t.text("hosting", false),
 		Relay:        t.flag("relay"),
+		Via:          t.text("via", false),
 		Fetches:      t.flag("fetches"),
 		Address:      t.text("address", false),
 		TLSPins:      t.texts("tls_pins"),

@@ -135,7 +135,8 @@ func check(l Listing) error {
 	if _, known := c.brokers[l.Self]; l.Self != "" && !known {
 		c.fault("self", "unknown broker")
 	}
-	for _, b := range l.Brokers {
+	for i, b := range l.Brokers {
+		c.via(fmt.Sprintf("brokers[%d].via", i), b)
 		if len(c.institutions[b.ID]) > 1 && b.Hosting != HostingShared {
 			c.faults = append(c.faults, &SharedHostingError{Broker: b.ID})
 		}
@@ -169,6 +170,20 @@ func (c *checker) broker(at string, b Broker) {
 	if b.Relay && b.Hosting == HostingShared {
 		c.fault(at+".hosting", "a relay is nobody's home")
 	}
+}
+
+// via wants a relay before a home, and nothing before a relay.
+func (c *checker) via(at string, b Broker) {
+	if b.Via == "" {
+		return
+	}
+	c.current = string(b.ID)
+	if relay, known := c.brokers[b.Via]; !known || !relay.Relay {
+		c.fault(at, "want a relay")
+	} else if b.Relay {
+		c.fault(at, "a relay is reached directly")
+	}
+	c.current = ""
 }
 
 // address wants https and nothing that a carrier would have to interpret: no

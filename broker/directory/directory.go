@@ -17,6 +17,8 @@
 //     be it to a party and to a broker: an evidence names its signer by id alone;
 //   - every party has a known home, which is not a relay, a known role, an
 //     institution and a département (a code: "01", "2A", "971");
+//   - a home may be reached through a relay that is listed (Via); a relay is
+//     reached directly;
 //   - everyone has at least one certificate, the current one first, by the
 //     fingerprint of its primary key (40 lower-case hexadecimal digits), and no
 //     certificate belongs to two;
@@ -93,6 +95,7 @@ type Broker struct {
 	TLSPins      []string // SHA-256 of its TLS public keys (SubjectPublicKeyInfo), 64 lower-case hexadecimal digits
 	Fetches      bool     // comes for its mail instead of being pushed to
 	Relay        bool     // nobody's home: carries sealed plis and opens none
+	Via          BrokerID // the relay through which others reach it; empty: directly
 	Hosting      string   // HostingApart or HostingShared
 }
 
@@ -224,6 +227,17 @@ func (d *Directory) Home(id PartyID) (Broker, bool) {
 		return Broker{}, false
 	}
 	return d.Broker(d.parties[i].Home)
+}
+
+// Next is the broker to which from hands what is for a party: its home, or the
+// relay through which that home is reached. The last step is always direct, so
+// no way has two relays, and none goes in a circle.
+func (d *Directory) Next(from BrokerID, to PartyID) (Broker, bool) {
+	home, ok := d.Home(to)
+	if !ok || home.Via == "" || home.Via == from || home.ID == from {
+		return home, ok
+	}
+	return d.Broker(home.Via)
 }
 
 // Parties returns every party, sorted by id.

@@ -46,18 +46,19 @@ type carrier struct {
 
 var _ broker.Carrier = carrier{}
 
-// Carry hands the parcel over in this goroutine. A home that is not joined is
-// ErrTemporary: it may come back.
+// Carry hands the parcel over in this goroutine, to the home or to the relay
+// before it, as the directory says. One that is not joined is ErrTemporary: it
+// may come back.
 func (c carrier) Carry(ctx context.Context, to broker.PartyID, p broker.Parcel) error {
-	home, ok := c.net.dir.Home(to)
+	next, ok := c.net.dir.Next(c.from, to)
 	if !ok {
 		return &broker.Refusal{Code: broker.RefusedDestination, Field: "to"}
 	}
 	c.net.mu.RLock()
-	r := c.net.brokers[home.ID]
+	r := c.net.brokers[next.ID]
 	c.net.mu.RUnlock()
 	if r == nil {
-		return fmt.Errorf("%w: %s is not there", broker.ErrTemporary, home.ID)
+		return fmt.Errorf("%w: %s is not there", broker.ErrTemporary, next.ID)
 	}
 	return r.Receive(ctx, c.from, to, p)
 }

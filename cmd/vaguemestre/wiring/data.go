@@ -34,7 +34,7 @@ func Listing(c config.Config) directory.Listing {
 	for _, b := range c.Brokers {
 		l.Brokers = append(l.Brokers, directory.Broker{
 			ID: directory.BrokerID(b.ID), Libelle: b.Libelle, Certificates: fingerprints(b.Certificates),
-			Address: b.Address, TLSPins: b.TLSPins, Fetches: b.Fetches, Relay: b.Relay, Hosting: b.Hosting,
+			Address: b.Address, TLSPins: b.TLSPins, Fetches: b.Fetches, Relay: b.Relay, Via: directory.BrokerID(b.Via), Hosting: b.Hosting,
 		})
 	}
 	for _, p := range c.Parties {

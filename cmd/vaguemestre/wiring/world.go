@@ -176,7 +176,7 @@ func (w *World) configuration(id broker.BrokerID) config.Config {
 		return out
 	}
 	for _, b := range w.list.Brokers {
-		c.Brokers = append(c.Brokers, config.Broker{ID: string(b.ID), Libelle: b.Libelle, Hosting: b.Hosting, Relay: b.Relay, Fetches: b.Fetches, Address: b.Address, Certificates: certs(string(b.ID), b.Certificates)})
+		c.Brokers = append(c.Brokers, config.Broker{ID: string(b.ID), Libelle: b.Libelle, Hosting: b.Hosting, Relay: b.Relay, Via: string(b.Via), Fetches: b.Fetches, Address: b.Address, Certificates: certs(string(b.ID), b.Certificates)})
 	}
 	for _, p := range w.list.Parties {
 		c.Parties = append(c.Parties, config.Party{
