@@ -130,14 +130,12 @@ func (v *memoryView) Get(space, key string) ([]byte, bool) {
 // Scan implements journal.View.
 func (v *memoryView) Scan(space, prefix, from string, f func(key string, value []byte) bool) {
 	base := space + "\x00"
-	for it := v.puts.Iter(); it.Seek(base + max(prefix, from)); {
-		for more := true; more; more = it.Next() {
-			key, ok := strings.CutPrefix(it.Key(), base)
-			if !ok || !strings.HasPrefix(key, prefix) || !f(key, append([]byte{}, it.Value()...)) {
-				return
-			}
+	it := v.puts.Iter()
+	for more := it.Seek(base + max(prefix, from)); more; more = it.Next() {
+		key, ok := strings.CutPrefix(it.Key(), base)
+		if !ok || !strings.HasPrefix(key, prefix) || !f(key, append([]byte{}, it.Value()...)) {
+			return
 		}
-		return
 	}
 }
 
