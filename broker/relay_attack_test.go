@@ -134,16 +134,17 @@ func TestRelayRefusesEvidences(t *testing.T) {
 		event  broker.Event
 		change func(tn *town, s *told)
 	}{
-		"signed by another party":      {broker.RefusedSignature, broker.Consigned, func(tn *town, s *told) { s.signer = tn.Identities["je-lille"] }},
-		"signed by the relay":          {broker.RefusedSignature, broker.Consigned, func(tn *town, s *told) { s.signer = tn.Identities[string(relais)] }},
-		"said by the recipient's home": {broker.RefusedSigner, broker.Consigned, func(tn *town, s *told) { s.e.By, s.signer = string(justice), tn.Identities[string(justice)] }},
-		"brought by another home":      {broker.RefusedPeer, broker.Consigned, func(_ *town, s *told) { s.peer = nord }},
-		"brought by another relay":     {broker.RefusedPeer, broker.Consigned, func(_ *town, s *told) { s.peer = "relais-second" }},
-		"brought by a stranger":        {broker.RefusedPeer, broker.Fetched, func(_ *town, s *told) { s.peer = "courrier-inconnu" }},
-		"sealed, by another relay":     {broker.RefusedPeer, broker.Fetched, func(_ *town, s *told) { s.peer = "relais-second" }},
-		"for another than the sender":  {broker.RefusedDestination, broker.Consigned, func(_ *town, s *told) { s.dest = "service-62" }},
-		"of tomorrow":                  {broker.RefusedFuture, broker.Consigned, func(_ *town, s *told) { s.signedAt = s.signedAt.Add(day); s.e.At = broker.FormatTime(s.signedAt) }},
-		"silence before its time":      {broker.ReasonBackDated, broker.Overdue, nil},
+		"signed by another party":            {broker.RefusedSignature, broker.Consigned, func(tn *town, s *told) { s.signer = tn.Identities["je-lille"] }},
+		"signed by the relay":                {broker.RefusedSignature, broker.Consigned, func(tn *town, s *told) { s.signer = tn.Identities[string(relais)] }},
+		"said by the recipient's home":       {broker.RefusedSigner, broker.Consigned, func(tn *town, s *told) { s.e.By, s.signer = string(justice), tn.Identities[string(justice)] }},
+		"brought by another home":            {broker.RefusedPeer, broker.Consigned, func(_ *town, s *told) { s.peer = nord }},
+		"of an unknown pli, by another home": {broker.RefusedPeer, broker.Consigned, func(tn *town, s *told) { s.e.ID, s.peer = uuid7(tn.Plan.Now()), nord }},
+		"brought by another relay":           {broker.RefusedPeer, broker.Consigned, func(_ *town, s *told) { s.peer = "relais-second" }},
+		"brought by a stranger":              {broker.RefusedPeer, broker.Fetched, func(_ *town, s *told) { s.peer = "courrier-inconnu" }},
+		"sealed, by another relay":           {broker.RefusedPeer, broker.Fetched, func(_ *town, s *told) { s.peer = "relais-second" }},
+		"for another than the sender":        {broker.RefusedDestination, broker.Consigned, func(_ *town, s *told) { s.dest = "service-62" }},
+		"of tomorrow":                        {broker.RefusedFuture, broker.Consigned, func(_ *town, s *told) { s.signedAt = s.signedAt.Add(day); s.e.At = broker.FormatTime(s.signedAt) }},
+		"silence before its time":            {broker.ReasonBackDated, broker.Overdue, nil},
 		"no evidence": {broker.RefusedFormat, broker.Consigned, func(_ *town, s *told) {
 			s.onParcel = func(p *broker.EvidenceParcel) { p.Evidence = []byte("{}"); p.Digest = broker.Digest(p.Evidence) }
 		}},
