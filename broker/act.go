@@ -144,8 +144,11 @@ func reasonHint(row EventRow) string {
 // it, not for a machine that fetches.
 func (b *Broker) received(id string, p PartyID, event Event) (Header, string, error) {
 	h, rec, err := b.record(id)
-	if err != nil {
+	if errors.Is(err, ErrNotFound) {
 		return h, "", err
+	}
+	if err != nil {
+		return h, "", temporary("journal", err)
 	}
 	if !b.atHome(p) || !h.Addresses(p) {
 		return h, "", ErrNotFound

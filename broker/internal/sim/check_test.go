@@ -130,6 +130,9 @@ func (p *play) check() {
 			p.checkLetter(l, all3, dead[l.id()], dead[""])
 		}
 	}
+	if len(dead) == 0 {
+		p.checkOrder(all3)
+	}
 	for id, book := range all3 {
 		for pli, facts := range book {
 			p.checkFacts(id, pli, facts, all3)

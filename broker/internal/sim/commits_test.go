@@ -96,3 +96,32 @@ func (p *play) until(answered func() bool) {
 	}
 	p.fault(wordSilent, "a call is never answered")
 }
+
+// An act that meets a journal that has just failed is to be said again, to the
+// broker that starts next.
+func TestActOnAFailedJournal(t *testing.T) {
+	scene, err := newScenery()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPlay(scene, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fair = true
+	for _, id := range all() {
+		p.open(p.houses[id])
+	}
+	l := newLetter(0, rand.New(rand.NewPCG(0, 0)))
+	p.letters = []*letter{l}
+	p.until(func() bool { p.ask(l); return len(l.receipts) > 0 })
+	p.calm()
+	p.houses[homeOf(l.to[0])].store.Kill()
+	p.say(l, l.to[0], broker.TakenInCharge)
+	if len(p.faults) > 0 || len(l.acts) > 0 {
+		t.Errorf("acts %v, faults %v", l.acts, p.faults)
+	}
+	for _, id := range all() {
+		p.leave(p.ctx, p.houses[id])
+	}
+}

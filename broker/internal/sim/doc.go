@@ -24,7 +24,8 @@
 //
 // After each move, for every pair that a commit concerned: progress, acts and
 // the closure at the recipient's home are never taken back. In the end: one
-// receipt a submission, whatever was repeated; the pli once in the journal of
+// receipt a submission, whatever was repeated; of one thread, sender and
+// recipient the first deposited is consigned first; the pli once in the journal of
 // its sender; consigned once at the recipient's home and once at the sender's;
 // no fact twice in any journal; an act or an alarm for each recipient that is
 // to act; both ends agree; states are what the evidences say; every evidence in

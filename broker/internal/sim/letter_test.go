@@ -80,7 +80,7 @@ func newLetter(number int, draw *rand.Rand) *letter {
 	}
 	l.urgency = []broker.Urgency{broker.U0, broker.U1, broker.U2}[draw.IntN(3)]
 	l.silent = draw.IntN(3) == 0
-	if number > 0 && draw.IntN(3) == 0 {
+	if number > 0 && draw.IntN(2) == 0 {
 		l.answers = draw.IntN(number)
 	}
 	l.piece = fmt.Appendf(nil, "%%PDF-1.4 pièce fictive numéro %d\n", number)

@@ -84,6 +84,7 @@ const (
 	wordSilent   = "SILENT"    // neither an act nor an alarm, or a call that is never answered
 	wordLeft     = "LEFT"      // work, a timer or a body that should be gone
 	wordDiffers  = "DIFFERS"   // two places that should agree
+	wordOrder    = "ORDER"     // overtaken in its own lane
 	wordOverread = "OVERREAD"  // a relay that opened something
 )
 

@@ -29,6 +29,7 @@ type record struct {
 	Meanwhile   int `json:"meanwhile"`
 	Forgeries   int `json:"forgeries"`
 	DeadLetters int `json:"dead_letters"`
+	Ordered     int `json:"pairs_in_order"`
 	Evidences   int `json:"evidences"`
 	Leaves      int `json:"leaves"`
 	Faults      int `json:"faults"`
@@ -43,7 +44,7 @@ func (s *series) record(first uint64, n int, took time.Duration) record {
 		Seeds: n, Plis: c["plis"], Consigned: c["consigned"], Acts: c["acts"], Alarms: c["alarms"], Deliveries: c["deliveries"],
 		Crashes: c["crashes"], Cuts: c["cuts"], Lost: c[string(lost)], AnswersLost: c[string(answerLost)], Twice: c[string(twice)],
 		Late: c[string(late)], Refused: c[string(refused)], Meanwhile: c["meanwhile"], Forgeries: c["forgeries"],
-		DeadLetters: c["dead letters"], Evidences: c["evidences"], Leaves: c["leaves"], Faults: s.faults,
+		DeadLetters: c["dead letters"], Ordered: c["ordered"], Evidences: c["evidences"], Leaves: c["leaves"], Faults: s.faults,
 	}
 	root, err := sabotage.Root()
 	if err != nil {
@@ -58,9 +59,9 @@ func (s *series) record(first uint64, n int, took time.Duration) record {
 
 // String is the line that every run prints.
 func (r record) String() string {
-	return fmt.Sprintf("%d seeds, %d plis, %d consigned, %d acts, %d alarms, %d deliveries, %d crashes, %d roads cut, parcels %d lost, %d without answer, %d twice, %d late, %d refused, %d moves meanwhile, %d forgeries, %d dead letters, %d evidences, %d leaves, %d faults, %.1f s",
+	return fmt.Sprintf("%d seeds, %d plis, %d consigned, %d acts, %d alarms, %d deliveries, %d crashes, %d roads cut, parcels %d lost, %d without answer, %d twice, %d late, %d refused, %d moves meanwhile, %d forgeries, %d dead letters, %d pairs in order, %d evidences, %d leaves, %d faults, %.1f s",
 		r.Seeds, r.Plis, r.Consigned, r.Acts, r.Alarms, r.Deliveries, r.Crashes, r.Cuts, r.Lost, r.AnswersLost, r.Twice, r.Late, r.Refused,
-		r.Meanwhile, r.Forgeries, r.DeadLetters, r.Evidences, r.Leaves, r.Faults, r.Seconds)
+		r.Meanwhile, r.Forgeries, r.DeadLetters, r.Ordered, r.Evidences, r.Leaves, r.Faults, r.Seconds)
 }
 
 // wantMoves wants everything to have happened, so that a tame run does not look

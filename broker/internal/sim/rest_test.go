@@ -60,6 +60,47 @@ func (p *play) checkCause(at broker.BrokerID, l *letter, f fact, home []fact) {
 	}
 }
 
+// checkOrder: of one thread, sender, recipient and class of urgency, what was
+// deposited first is consigned first, unless something was given up.
+func (p *play) checkOrder(all3 books) {
+	type lane struct {
+		thread   string
+		from, to broker.PartyID
+		urgent   bool
+	}
+	type place struct{ deposited, consigned int }
+	lanes := map[lane][]place{}
+	for _, l := range p.letters {
+		if l.id() == "" {
+			continue
+		}
+		for _, to := range l.recipients() {
+			at := place{
+				position(all3[homeOf(l.from)][l.id()], broker.Accepted, ""),
+				position(all3[homeOf(to)][l.id()], broker.Consigned, to),
+			}
+			k := lane{l.receipts[0].Thread, l.from, to, l.urgency == broker.U0}
+			for _, other := range lanes[k] {
+				p.count("ordered")
+				if (other.deposited < at.deposited) != (other.consigned < at.consigned) {
+					p.fault(wordOrder, "letter %d overtook, or was overtaken, on its way to %s", l.number, to)
+				}
+			}
+			lanes[k] = append(lanes[k], at)
+		}
+	}
+}
+
+// position is where a fact is in a journal.
+func position(facts []fact, event broker.Event, party broker.PartyID) int {
+	for _, f := range facts {
+		if f.typ == string(event) && f.evidence.Recipient == party {
+			return f.pos
+		}
+	}
+	return -1
+}
+
 // checkRest wants nothing to be left to do, and nothing to lie about.
 func (p *play) checkRest(h *house) {
 	err := h.journal.View(func(v journal.View) error {

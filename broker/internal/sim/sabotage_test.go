@@ -77,6 +77,13 @@ var faultyBuilds = []struct {
 		}}, wordLost,
 	},
 	{
+		"a relay keeps no order", []sabotage.Edit{{
+			File: "broker/relay.go",
+			Old:  `lane: b.lane(string(h.From), h.Urgency)}`,
+			New:  `lane: ""}`,
+		}}, wordOrder,
+	},
+	{
 		"a relay keeps what it carried", []sabotage.Edit{{
 			File: "broker/relay.go",
 			Old:  `ev.Erase = append(ev.Erase, body)`,
