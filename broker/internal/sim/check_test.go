@@ -130,7 +130,7 @@ func (p *play) check() {
 			p.checkLetter(l, all3, dead[l.id()], dead[""])
 		}
 	}
-	if len(dead) == 0 {
+	if len(dead) == 0 && !p.requeued { // taken up again is at the end of its lane
 		p.checkOrder(all3)
 	}
 	for id, book := range all3 {

@@ -221,7 +221,7 @@ func (p *play) requeue() {
 
 // calm lets all queues and timers run out.
 func (p *play) calm() {
-	for range 5000 {
+	for range 50_000 { // a U0 that is retried every 5 minutes for 7 days, and taken up again
 		busy := false
 		for _, id := range all() {
 			h := p.houses[id]
