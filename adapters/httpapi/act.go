@@ -32,7 +32,7 @@ func (a *API) act(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	text, err := readAll(progressReader{x}, maxAct)
+	text, err := readAll(x.r.Body, maxAct)
 	if err == nil {
 		err = a.still(x)
 	}

@@ -54,10 +54,9 @@ type Options struct {
 	// Operator serves what Local has under /admin/v1/ beside the tokens.
 	Operator http.Handler
 
-	MaxBody int64         // bytes of the document and pieces of one pli, as the broker's own; broker.DefaultMaxBody
-	Rate    float64       // requests a second of one token, DefaultRate
-	Burst   int           // requests at once of one token, DefaultBurst
-	Idle    time.Duration // longest time without one byte of a body, DefaultIdle
+	MaxBody int64   // bytes of the document and pieces of one pli, as the broker's own; broker.DefaultMaxBody
+	Rate    float64 // requests a second of one token, DefaultRate; of one address without a token, a quarter
+	Burst   int     // requests at once of one token, DefaultBurst; of one address without a token, a third
 
 	Now  func() time.Time
 	Rand io.Reader
@@ -66,20 +65,18 @@ type Options struct {
 
 // API is the two forms of the API on one broker. It is safe for concurrent use.
 type API struct {
-	o        Options
-	limits   *limiter
-	seen     *memory[struct{}] // <id>/<party> whose fetch is known to be signed
-	threads  *memory[string]   // thread of a pli, by id
-	draining atomic.Bool
+	o         Options
+	limits    *limiter          // by digest of the token
+	strangers *limiter          // by address, of who shows no token that is valid
+	seen      *memory[struct{}] // <id>/<party> whose fetch is known to be signed
+	threads   *memory[string]   // thread of a pli, by id
+	draining  atomic.Bool
 }
 
 // New makes the API of a broker.
 func New(o Options) *API {
 	if o.MaxBody <= 0 {
 		o.MaxBody = broker.DefaultMaxBody
-	}
-	if o.Idle <= 0 {
-		o.Idle = DefaultIdle
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -90,7 +87,16 @@ func New(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &API{o: o, limits: newLimiter(o.Rate, o.Burst, o.Now), seen: newMemory[struct{}](), threads: newMemory[string]()}
+	if o.Rate <= 0 {
+		o.Rate = DefaultRate
+	}
+	if o.Burst <= 0 {
+		o.Burst = DefaultBurst
+	}
+	return &API{
+		o: o, limits: newLimiter(o.Rate, o.Burst, o.Now), strangers: newLimiter(o.Rate/4, max(1, o.Burst/3), o.Now),
+		seen: newMemory[struct{}](), threads: newMemory[string](),
+	}
 }
 
 // Drain refuses submissions and acts from now on, with 503: the broker is about

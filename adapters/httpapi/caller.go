@@ -21,35 +21,30 @@ const HeaderParty = "Vaguemestre-Party"
 const LocalApplication = "cli"
 
 // judgeToken finds whose token it is, counts the request, and checks the right
-// of the route.
+// of the route. Who shows no valid token is counted by address, so that guessing
+// is slow; who shows one never pays for others behind the same address.
+//
+// A token is looked up by its digest: how long that takes says nothing of a
+// secret, since nobody can choose a digest.
 func (a *API) judgeToken(x *exchange, r route) error {
 	if r.right == "" {
-		return a.count("")
+		return count(a.strangers, Remote(x.r.RemoteAddr))
 	}
-	secret, given := bearer(x.r.Header.Values("Authorization"))
-	if !given {
-		return newProblem(CodeTokenMissing)
-	}
-	digest, err := ParseToken(secret)
-	if err != nil {
-		return newProblem(CodeTokenInvalid)
-	}
-	t, err := a.o.Tokens.Token(digest)
-	if errors.Is(err, broker.ErrNotFound) {
-		return newProblem(CodeTokenInvalid)
+	t, digest, err := a.token(x)
+	var p *problem
+	if errors.As(err, &p) {
+		if err := count(a.strangers, Remote(x.r.RemoteAddr)); err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		return err
-	}
-	now := a.o.Now()
-	if !t.Valid(now) || !a.atHome(t.Party) {
-		return newProblem(CodeTokenInvalid)
 	}
 	x.caller = caller{application: t.Application, party: t.Party, token: digest}
-	if err := a.count(digest); err != nil {
+	if err := count(a.limits, digest); err != nil {
 		return err
 	}
-	if !t.Allows(r.right, now) {
+	if !t.Allows(r.right, a.o.Now()) {
 		return newProblem(CodeRight)
 	}
 	return nil
@@ -68,8 +63,25 @@ func (a *API) still(x *exchange) error {
 	return err
 }
 
-func (a *API) count(who string) error {
-	if wait, ok := a.limits.take(who); !ok {
+// token finds the token of a request: a problem when it shows none that is
+// valid.
+func (a *API) token(x *exchange) (t broker.Token, digest string, err error) {
+	secret, given := bearer(x.r.Header.Values("Authorization"))
+	if !given {
+		return t, "", newProblem(CodeTokenMissing)
+	}
+	if digest, err = ParseToken(secret); err != nil {
+		return t, "", newProblem(CodeTokenInvalid)
+	}
+	t, err = a.o.Tokens.Token(digest)
+	if errors.Is(err, broker.ErrNotFound) || err == nil && (!t.Valid(a.o.Now()) || !a.atHome(t.Party)) {
+		return t, "", newProblem(CodeTokenInvalid)
+	}
+	return t, digest, err
+}
+
+func count(l *limiter, who string) error {
+	if wait, ok := l.take(who); !ok {
 		return newProblem(CodeRate).retry(wait)
 	}
 	return nil

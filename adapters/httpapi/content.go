@@ -112,7 +112,7 @@ func (a *API) document(x *exchange) error {
 // bytes answers with a part that is in memory.
 func (x *exchange) bytes(ctype, digest string, b []byte) error {
 	x.head(ctype, digest, int64(len(b)))
-	_, err := progressWriter{x}.Write(b)
+	_, err := callerWriter{x.w}.Write(b)
 	return err
 }
 

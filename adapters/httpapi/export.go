@@ -128,7 +128,7 @@ func (a *API) export(x *exchange) error {
 	h.Set("Content-Disposition", `attachment; filename="`+proof.Name+`.tar"`)
 	h.Set("Content-Length", strconv.FormatInt(proof.Size, 10))
 	x.w.WriteHeader(http.StatusOK)
-	_, err = proof.WriteTo(progressWriter{x})
+	_, err = proof.WriteTo(callerWriter{x.w})
 	if cerr := proof.Close(); err == nil {
 		err = cerr
 	}

@@ -1,6 +1,16 @@
 package httpapi
 
-import "vaguemestre/broker"
+import (
+	"net/http"
+	"time"
+
+	"vaguemestre/broker"
+)
+
+// ServerPaced is Server with a pace for tests that cannot wait.
+func ServerPaced(h http.Handler, stall, window time.Duration, least int64) *http.Server {
+	return server(h, nil, nil, pace{stall, window, least})
+}
 
 // RouteRow is a row of the table, for the tests that hold it to its
 // description and try every one.

@@ -106,7 +106,7 @@ func newTown(t testing.TB, change func(*httpapi.Options)) *town {
 			change(&o)
 		}
 		tn.apis[id] = httpapi.New(o)
-		tn.servers[id] = serve(tn.apis[id].Public(), log)
+		tn.servers[id] = serve(httpapi.Server(tn.apis[id].Public(), nil, log))
 	}
 	for _, p := range []broker.PartyID{ase, parquet, juge} {
 		tn.secrets[p] = tn.token(p, broker.Rights()...)
@@ -114,9 +114,9 @@ func newTown(t testing.TB, change func(*httpapi.Options)) *town {
 	return tn
 }
 
-func serve(h http.Handler, log *slog.Logger) *httptest.Server {
-	s := httptest.NewUnstartedServer(h)
-	s.Config = httpapi.Server(h, nil, log)
+func serve(config *http.Server) *httptest.Server {
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = config
 	s.Start()
 	return s
 }

@@ -20,7 +20,7 @@ type limiter struct {
 	now   func() time.Time
 
 	mu      sync.Mutex
-	buckets map[string]*bucket // by digest of the token, "" for nobody in particular; guarded by mu
+	buckets map[string]*bucket // by digest of the token, or by address; guarded by mu
 }
 
 type bucket struct {
@@ -29,16 +29,11 @@ type bucket struct {
 }
 
 func newLimiter(rate float64, burst int, now func() time.Time) *limiter {
-	if rate <= 0 {
-		rate = DefaultRate
-	}
-	if burst <= 0 {
-		burst = DefaultBurst
-	}
 	return &limiter{rate: rate, burst: float64(burst), now: now, buckets: map[string]*bucket{}}
 }
 
-// maxBuckets bounds the memory; only tokens that exist have a bucket.
+// maxBuckets bounds the memory. Tokens that exist are fewer. Who has as many
+// addresses has as many rates as well: forgetting them then gives nothing away.
 const maxBuckets = 4096
 
 // take counts one request, or says after how long to come back.

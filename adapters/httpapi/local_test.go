@@ -14,7 +14,7 @@ import (
 
 // local serves the form of the API that whoever runs a broker has.
 func (tn *town) local(id broker.BrokerID) *httptest.Server {
-	s := serve(tn.apis[id].Local(), nil)
+	s := serve(httpapi.Server(tn.apis[id].Local(), nil, nil))
 	tn.t.Cleanup(s.Close)
 	return s
 }

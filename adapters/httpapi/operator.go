@@ -44,7 +44,7 @@ func (a *API) createToken(x *exchange) error {
 	if _, _, err := mediaType(x.r, typeJSON); err != nil {
 		return err
 	}
-	text, err := readAll(progressReader{x}, maxAct)
+	text, err := readAll(x.r.Body, maxAct)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ const (
 	CodePieces        = "pieces_mismatch"
 	CodeRefused       = "refused"
 	CodeRange         = "out_of_range"
+	CodeHost          = "host_unknown"
 	CodeRate          = "rate_limited"
 	CodeInternal      = "internal"
 	CodeTemporary     = "temporary"
@@ -91,6 +92,7 @@ func problemTable() []problemRow {
 		{CodeLength, 411, "Length required", "declare Content-Length: the size is judged before the upload is read"},
 		{CodeTooLarge, 413, "Too large", "the body is larger than this broker takes"},
 		{CodeMediaType, 415, "Media type", "send application/json, or multipart/form-data whose first part is application/json, without content coding"},
+		{CodeHost, 421, "Not this host", "the Host of the request is no name of this listener: ask by a name of its TLS certificate, or by an address of this machine where it listens without TLS; a proxy must ask so too"},
 		{CodeInvalid, 422, "Message not valid", "the JSON around the document is faulty"},
 		{CodeDocument, 422, "Document not valid", "the document is faulty"},
 		{CodePieces, 422, "Pieces do not match", "the parts named piece are not those that the document lists"},

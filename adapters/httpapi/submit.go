@@ -55,7 +55,7 @@ func (a *API) submit(x *exchange) error {
 		err = readForm(x, boundary, &sub, a.still)
 	} else {
 		var text []byte
-		if text, err = readAll(progressReader{x}, maxMessage); err == nil {
+		if text, err = readAll(x.r.Body, maxMessage); err == nil {
 			err = a.still(x)
 		}
 		if err == nil {
@@ -103,7 +103,7 @@ func fill(sub *broker.Submission, text []byte) error {
 // readForm reads the first part of a form and prepares the others, which the
 // broker reads when it seals. still is asked at the end of the form.
 func readForm(x *exchange, boundary string, sub *broker.Submission, still func(*exchange) error) error {
-	u := newUpload(progressReader{x}, boundary)
+	u := newUpload(x.r.Body, boundary)
 	u.still = func() error { return still(x) }
 	text, err := u.message()
 	if err != nil {

@@ -29,7 +29,7 @@ func (tn *town) raw(ctype string, size int) net.Conn {
 	if err != nil {
 		tn.t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(c, "POST /v1/messages HTTP/1.1\r\nHost: courrier\r\nAuthorization: Bearer %s\r\nIdempotency-Key: raw\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", tn.secrets[ase], ctype, size)
+	_, err = fmt.Fprintf(c, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nIdempotency-Key: raw\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", tn.secrets[ase], ctype, size)
 	if err != nil {
 		tn.t.Fatal(err)
 	}
@@ -72,7 +72,9 @@ func TestCutUpload(t *testing.T) {
 // nothing is given up.
 func TestSlowUpload(t *testing.T) {
 	idle := time.Second
-	tn := newTown(t, func(o *httpapi.Options) { o.Idle = idle })
+	tn := newTown(t, nil)
+	tn.servers[nord].Close()
+	tn.servers[nord] = serve(httpapi.ServerPaced(tn.apis[nord].Public(), idle, idle, 100))
 	e, _ := alert(t)
 	whole, ctype := form(t, e, bigPiece(2000))
 	text := whole.Bytes()

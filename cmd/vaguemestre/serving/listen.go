@@ -2,15 +2,12 @@ package serving
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 )
 
@@ -109,104 +106,4 @@ func (s *socket) Close() error {
 		err = errors.Join(err, os.Remove(s.path))
 	}
 	return err
-}
-
-// maxConnections is how many callers are heard at once on one listener; others
-// wait in the system's queue.
-const maxConnections = 1024
-
-// limited is a listener that keeps to maxConnections.
-type limited struct {
-	net.Listener
-	slots chan struct{}
-	done  chan struct{}
-	once  sync.Once
-}
-
-func limit(l net.Listener) net.Listener {
-	return &limited{Listener: l, slots: make(chan struct{}, maxConnections), done: make(chan struct{})}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &counted{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.Listener.Close()
-}
-
-type counted struct {
-	net.Conn
-	release func()
-}
-
-func (c *counted) Close() error {
-	defer c.release()
-	return c.Conn.Close()
-}
-
-// certificate reads the TLS certificate again when its file has changed: what
-// renews it need not know this program. One that cannot be read leaves the last
-// one in force.
-type certificate struct {
-	cert, key string
-	log       *slog.Logger
-
-	mu   sync.Mutex
-	seen time.Time        // of the file; guarded by mu
-	held *tls.Certificate // guarded by mu
-}
-
-func (c *certificate) load() error {
-	info, err := os.Stat(c.cert)
-	if err != nil {
-		return fmt.Errorf("TLS certificate: %w", err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.held != nil && info.ModTime().Equal(c.seen) {
-		return nil
-	}
-	k, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil {
-		return fmt.Errorf("TLS certificate: %w", err)
-	}
-	c.held, c.seen = &k, info.ModTime()
-	return nil
-}
-
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if err := c.load(); err != nil {
-		c.log.Warn("the TLS certificate in force is kept", "error", err.Error())
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.held, nil
-}
-
-// tlsConfig asks for what ANSSI recommends: 1.3, or 1.2 with forward secrecy
-// and authenticated encryption.
-func (c *certificate) tlsConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: c.get,
-		NextProtos:     []string{"h2", "http/1.1"},
-		CipherSuites: []uint16{
-			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-		},
-	}
 }

@@ -194,7 +194,7 @@ func TestCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.add(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }), cert)
+	p.add(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }), cert.hosts, cert)
 	go func() { p.ended <- p.serves[0]() }()
 	defer p.close()
 	serial := func() int64 {
@@ -233,5 +233,122 @@ func TestCertificate(t *testing.T) {
 	defer r.Body.Close()
 	if b, _ := io.ReadAll(r.Body); string(b) != "HTTP/2.0" {
 		t.Errorf("spoken: %s", b)
+	}
+}
+
+// A certificate and its key are replaced one after the other, in either order:
+// the pair in force serves until the new one is whole, and one that does not
+// serve is complained of once.
+func TestCertificateHalfRenewed(t *testing.T) {
+	for _, first := range []string{"cert.pem", "key.pem"} {
+		t.Run(first, func(t *testing.T) {
+			dir, next := t.TempDir(), t.TempDir()
+			writeCertificate(t, dir, 1)
+			writeCertificate(t, next, 2)
+			now := time.Now()
+			said := &lockedBuffer{}
+			c := &certificate{cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), log: slog.New(slog.NewTextHandler(said, nil)), now: func() time.Time { return now }}
+			serial := func() int64 {
+				k, err := c.get(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return k.Leaf.SerialNumber.Int64()
+			}
+			if err := c.load(); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{first, map[string]string{"cert.pem": "key.pem", "key.pem": "cert.pem"}[first]} {
+				for range 5 {
+					if got := serial(); got != 1 {
+						t.Fatalf("half renewed: serial %d", got)
+					}
+					now = now.Add(2 * retryRenewal)
+				}
+				if err := os.Rename(filepath.Join(next, name), filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := serial(); got != 2 {
+				t.Errorf("renewed: serial %d", got)
+			}
+			if n := strings.Count(said.String(), "kept"); n != 1 {
+				t.Errorf("complained %d times", n)
+			}
+			if err := os.Remove(c.key); err != nil {
+				t.Fatal(err)
+			}
+			if got := serial(); got != 2 {
+				t.Errorf("without a key: serial %d", got)
+			}
+		})
+	}
+}
+
+// A request is for a name of the certificate, and for the one that its
+// connection was made to.
+func TestCertificateHosts(t *testing.T) {
+	leaf := &x509.Certificate{DNSNames: []string{"courrier.example", "autre.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}}
+	c := &certificate{held: &tls.Certificate{Leaf: leaf}}
+	for _, q := range []struct {
+		sni, host string
+		want      bool
+	}{
+		{"courrier.example", "courrier.example", true}, {"courrier.example", "COURRIER.example:8443", true}, {"", "192.0.2.1:8443", true}, {"", "courrier.example", true},
+		{"courrier.example", "autre.example", false}, {"", "ailleurs.example", false}, {"", "192.0.2.2", false}, {"", "", false}, {"courrier.example", "", false},
+		{"ailleurs.example", "ailleurs.example", false},
+	} {
+		if got := c.hosts(&http.Request{Host: q.host, TLS: &tls.ConnectionState{ServerName: q.sni}}); got != q.want {
+			t.Errorf("SNI %q, Host %q: %v", q.sni, q.host, got)
+		}
+	}
+}
+
+// One address never takes the place of all others.
+func TestLimitOfOneAddress(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limit(inner)
+	took := make(chan net.Conn, 2*maxPerRemote)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			took <- c
+		}
+	}()
+	defer l.Close()
+	dial := func(from string) net.Conn {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c, err := d.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Skipf("no second address of this machine: %v", err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	var held []net.Conn
+	for range maxPerRemote {
+		dial("127.0.0.1")
+		held = append(held, <-took)
+	}
+	over := dial("127.0.0.1")
+	if err := over.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := over.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("one too many: %v", err)
+	}
+	dial("127.0.0.2")
+	(<-took).Close()
+	held[0].Close()
+	dial("127.0.0.1")
+	<-took // whoever leaves makes room
+	for _, c := range held {
+		c.Close()
 	}
 }

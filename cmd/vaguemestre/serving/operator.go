@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -96,11 +97,17 @@ func (o *Operator) answer(w http.ResponseWriter, v any, err error) {
 	_ = json.NewEncoder(w).Encode(v) // whoever asked is gone
 }
 
+var errTrailing = errors.New("something follows the call")
+
 // asking reads the body of a call; false when the answer was given.
 func (o *Operator) asking(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(io.LimitReader(r.Body, maxAsked))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	err := d.Decode(into)
+	if _, end := d.Token(); err == nil && end != io.EOF {
+		err = errTrailing // or a body that was cut: half a call is none
+	}
+	if err != nil {
 		(&Problem{Status: http.StatusBadRequest, Code: "format", Detail: "the call is not of this version", Advice: "use the command of the same version as the broker", Exit: 1}).write(w)
 		return false
 	}

@@ -119,7 +119,8 @@ func (p *process) listen(ctx context.Context) error {
 		st.Draining = p.gate.draining.Load()
 		return st
 	}}
-	p.add(s, p.gate.wrap(op.Handler(p.Local)), nil)
+	// Only its owner opens the socket, and no name leads there.
+	p.add(s, p.gate.wrap(op.Handler(p.Local)), func(*http.Request) bool { return true }, nil)
 	admin, err := net.Listen("tcp", c.Admin.Listen)
 	if err != nil {
 		return fmt.Errorf("[admin] listen: %w", err)
@@ -132,7 +133,7 @@ func (p *process) listen(ctx context.Context) error {
 	h.metrics = &metrics{
 		data: p.Data, node: p.Node, counts: p.counts, gate: &p.gate, keys: keys, version: p.Version, started: time.Now(), now: time.Now,
 	}
-	p.add(admin, h.handler(), nil)
+	p.add(admin, h.handler(), httpapi.ThisMachine, nil)
 	return p.listenAPI(c.API)
 }
 
@@ -152,7 +153,11 @@ func (p *process) listenAPI(a config.API) error {
 		return fmt.Errorf("[api] listen: %w", err)
 	}
 	p.status.API, p.status.TLS = l.Addr().String(), cert != nil
-	p.add(l, p.gate.wrap(p.Public), cert)
+	hosts := httpapi.ThisMachine // config: without TLS, nothing else is listened on
+	if cert != nil {
+		hosts = cert.hosts
+	}
+	p.add(l, p.gate.wrap(p.Public), hosts, cert)
 	return nil
 }
 
@@ -165,8 +170,8 @@ func inside(dir, path string) string {
 }
 
 // add prepares a server on a listener.
-func (p *process) add(l net.Listener, h http.Handler, cert *certificate) {
-	s := httpapi.Server(h, nil, p.Log)
+func (p *process) add(l net.Listener, h http.Handler, hosts httpapi.Hosts, cert *certificate) {
+	s := httpapi.Server(h, hosts, p.Log)
 	p.servers = append(p.servers, s)
 	l = limit(l)
 	p.taken = append(p.taken, l)
