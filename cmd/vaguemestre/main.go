@@ -24,6 +24,9 @@ func main() {
 	// The first signal drains; then signals have their own effect again, so
 	// that the second stops at once.
 	context.AfterFunc(ctx, stop)
+	if err := wiring.NoCore(); err != nil { // before any key is in memory
+		os.Exit((&terminal{talk: os.Stderr}).fail(err))
+	}
 	wiring.Tune()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
