@@ -170,9 +170,14 @@ func (w *pacedWriter) end() {
 		return
 	}
 	_ = w.c.SetWriteDeadline(time.Now().Add(w.m.stall))
-	if w.http1 {
-		_ = w.c.SetReadDeadline(time.Now().Add(w.m.stall))
+	if !w.http1 {
+		return
 	}
+	left := w.m.stall
+	if w.body.failed != nil {
+		left = 0 // nothing more is waited for
+	}
+	_ = w.c.SetReadDeadline(time.Now().Add(left))
 }
 
 // Unwrap is for http.ResponseController.
