@@ -322,6 +322,9 @@ func (b *Broker) Read(ctx context.Context, id string, as PartyID) (*Content, err
 	o, err := b.keys.Open(ctx, body, body.Size(), string(as), string(h.From))
 	if err != nil {
 		body.Close()
+		if exactReason(err) == "" {
+			return nil, temporary("opening the body", err) // no verdict: a disk, a key that is not loaded
+		}
 		return nil, fmt.Errorf("opening the body: %w", err)
 	}
 	c, err := readBody(ctx, o, h)

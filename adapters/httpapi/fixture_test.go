@@ -72,6 +72,12 @@ func (l *logBook) String() string {
 // newTown makes and runs the town; change may alter the options of an API.
 func newTown(t testing.TB, change func(*httpapi.Options)) *town {
 	t.Helper()
+	return newTownWith(t, nil, change)
+}
+
+// newTownWith is newTown where something stands between a broker and its keys.
+func newTownWith(t testing.TB, keys func(broker.BrokerID, broker.Keys) broker.Keys, change func(*httpapi.Options)) *town {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	tn := &town{
 		t: t, apis: map[broker.BrokerID]*httpapi.API{}, servers: map[broker.BrokerID]*httptest.Server{},
@@ -80,7 +86,7 @@ func newTown(t testing.TB, change func(*httpapi.Options)) *town {
 	log := slog.New(slog.NewJSONHandler(tn.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	brokers, parties := wiring.Lille()
 	var err error
-	if tn.World, err = wiring.Make(ctx, wiring.Plan{Root: t.TempDir(), Demonstration: true, Brokers: brokers, Parties: parties, Log: log}); err != nil {
+	if tn.World, err = wiring.Make(ctx, wiring.Plan{Root: t.TempDir(), Demonstration: true, Brokers: brokers, Parties: parties, Log: log, Keys: keys}); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
