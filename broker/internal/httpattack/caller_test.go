@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -146,8 +147,9 @@ type attack struct {
 
 func (a attack) String() string { return fmt.Sprintf("%d_%s", a.number, a.name) }
 
-// TestAttacks plays all of them at once.
-func TestAttacks(t *testing.T) {
+// TestServed plays all attacks at once, and the settings beside them; then the
+// process is ended as no process should be.
+func TestServed(t *testing.T) {
 	g := newGround(t)
 	began := time.Now()
 	list := attacks()
@@ -155,13 +157,22 @@ func TestAttacks(t *testing.T) {
 	for _, a := range list {
 		callers[a.number] = &caller{g: g, from: fmt.Sprintf("127.77.0.%d", a.number), mark: fmt.Sprintf("%s-%d", sentinel, a.number)}
 	}
-	t.Run("one", func(t *testing.T) {
+	t.Run("all", func(t *testing.T) {
 		for _, a := range list {
 			t.Run(a.String(), func(t *testing.T) {
 				t.Parallel()
 				c := callers[a.number]
 				a.play(t, c)
 				c.alive(t)
+			})
+		}
+		for i, s := range settings() {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				if s.long && os.Getenv(long) == "" {
+					t.Skip("it takes half a minute: " + long + "=1")
+				}
+				s.hold(t, &caller{g: g, from: fmt.Sprintf("127.77.2.%d", i+1), mark: fmt.Sprintf("%s-S%d", sentinel, i)})
 			})
 		}
 	})
@@ -178,6 +189,10 @@ func TestAttacks(t *testing.T) {
 		t.Logf("%-28s %6d tries %6d refused", a, c.tries.Load(), c.refused.Load())
 	}
 	t.Logf("%d attacks, %d tries, %d refused, memory %s, %.1f s", len(list), tries, refused, g.memory(t), time.Since(began).Seconds())
+	g.stop(t)
+	if t.Run("no_core", g.noCore); os.Getenv(program) == "" {
+		t.Run("locked", g.locked)
+	}
 }
 
 func attacks() []attack {

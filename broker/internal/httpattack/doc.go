@@ -15,16 +15,16 @@
 //
 // # Settings
 //
-// TestSettings holds what no attack does: the limits of the admin listener and
-// of the socket, the rate of a token, the headers of security, a certificate
-// that is renewed by halves, the end of an idle connection. What takes half a
-// minute runs with VAGUEMESTRE_HTTPATTACK_LONG alone, as do a slow upload that
-// is lawful, which must not be cut, and one that is not.
+// Beside them, what no attack shows: the limits of the admin listener and of the
+// socket, the rate of a token, the headers of security, a certificate that is
+// renewed by halves. What takes half a minute runs with
+// VAGUEMESTRE_HTTPATTACK_LONG=1 alone: the end of an idle connection, a slow
+// upload that is lawful, which must not be cut, and one that is not.
 //
 // # Secrets
 //
-// TestNoCore ends the process with SIGABRT under a limit that would allow a core
-// file. TestLocked starts it without its passphrase.
+// In the end the process is killed by SIGABRT where the limits that it was
+// started with would allow a core file, and started without its passphrase.
 //
 // # Sabotage
 //

@@ -67,6 +67,7 @@ type ground struct {
 	log   *logBook
 	roots *x509.CertPool
 	token string // of the ASE, with every right
+	other string // of the judge, who may read
 	big   string // id of a pli with a piece of bigSize bytes
 	kept  string // what was there before
 }
@@ -168,11 +169,18 @@ func newHouse(t *testing.T) (*served.House, *x509.CertPool) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return h, certify(t, dir, address[1], 1)
+	next := filepath.Join(root, "next")
+	if err := os.Mkdir(next, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(certify(t, dir, address[1], 1))
+	pool.AddCert(certify(t, next, address[1], 2)) // which comes in its place
+	return h, pool
 }
 
 // certify makes a certificate that is its own authority.
-func certify(t *testing.T, dir, address string, serial int64) *x509.CertPool {
+func certify(t *testing.T, dir, address string, serial int64) *x509.Certificate {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -199,9 +207,7 @@ func certify(t *testing.T, dir, address string, serial int64) *x509.CertPool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return pool
+	return leaf
 }
 
 // newGround serves a broker with one large pli, and waits until it is still.
@@ -223,6 +229,9 @@ func newGround(t *testing.T) *ground {
 		t.Fatalf("it does not serve: %s", g.proc.Said())
 	}
 	if g.token, err = g.house.Token(t.Context(), served.ASE, "logiciel", "send", "read", "act", "export", "audit"); err != nil {
+		t.Fatal(err)
+	}
+	if g.other, err = g.house.Token(t.Context(), served.Juge, "presse", "read"); err != nil {
 		t.Fatal(err)
 	}
 	c := &caller{g: g, from: "127.0.0.1"}
