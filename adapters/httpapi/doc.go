@@ -11,6 +11,18 @@
 // takes. Who asks, whether its token gives that right, how often it may ask and
 // how much it may send are all judged before one byte of a body is read.
 //
+// # The front
+//
+// Every listener of a broker is a Server: also those whose handlers are not of
+// this package. Before any handler it refuses a body of unknown length (so that
+// no two programs can read the end of a request in two ways), a method that is
+// not meant, and a Host that is not the listener's; it ends the connection of
+// what it refused. Around the handler it holds the caller to a pace: a body
+// that would fit in 15 seconds at 16 KiB a second gets 15 seconds, a larger one
+// 15 for each step and that pace over 30; an answer likewise. Only the time
+// that the caller takes is counted. A body that was not read to its end never
+// gets an answer of success. Who shows no valid token is counted by address.
+//
 // # Sending
 //
 // POST /v1/messages takes application/json, for a document without pieces, or
@@ -19,7 +31,7 @@
 // Pieces stream from the connection to the sealed body: nothing of them is kept
 // in clear, in memory or on disk. The length must be declared. A faulty message
 // is refused before the pieces are read; an upload that ends early leaves
-// nothing. An upload may be as slow as it likes as long as it goes on.
+// nothing. An upload takes the time it needs as long as it goes on: see Server.
 //
 // The Idempotency-Key is mandatory: the same key and the same submission give
 // the receipt that was given first, however often.

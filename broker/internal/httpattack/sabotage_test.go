@@ -32,7 +32,7 @@ var variants = []struct {
 			{File: "adapters/httpapi/progress.go", Old: "pace{stall: 15 * time.Second", New: "pace{stall: 15 * time.Hour"},
 			{File: "adapters/httpapi/progress.go", Old: "window: 30 * time.Second", New: "window: 30 * time.Hour"},
 			{File: "adapters/httpapi/caller.go", Old: "if err := count(a.strangers, Remote(x.r.RemoteAddr)); err != nil {", New: "if false {"},
-			{File: "adapters/httpapi/caller.go", Old: "if err := count(a.limits, digest); err != nil {", New: "if false {"},
+			{File: "adapters/httpapi/caller.go", Old: "if err := count(a.limits, digest); err != nil {", New: "if err := error(nil); digest == t.Digest+t.Digest {"},
 			{File: "adapters/httpapi/submit.go", Old: ` || len(r.Header.Values("Content-Encoding")) > 0`, New: ""},
 			{File: "adapters/httpapi/submit.go", Old: "case r.ContentLength > most:", New: "case r.ContentLength > most<<40:"},
 			{File: "cmd/vaguemestre/serving/certificate.go", Old: "MinVersion:     tls.VersionTLS12,", New: "MinVersion:     tls.VersionTLS10,"},

@@ -163,6 +163,7 @@ func idle(t *testing.T, c *caller) {
 	}
 	other := &caller{g: c.g, from: "127.77.1.36"}
 	other.alive(t)
+	eventually(t, "most of them refused", func() bool { return c.g.metric(t, "vaguemestre_connections_refused_total") > float64(len(conns)/2) })
 	for _, conn := range conns {
 		c.ended(t, "idle", conn)
 		conn.Close()

@@ -3,6 +3,7 @@ package serving
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"vaguemestre/adapters/httpapi"
 )
@@ -25,11 +26,13 @@ type limited struct {
 	done  chan struct{}
 	once  sync.Once
 
+	refused atomic.Uint64 // connections beyond maxPerRemote
+
 	mu   sync.Mutex
 	each map[string]int // connections by address; guarded by mu
 }
 
-func limit(l net.Listener) net.Listener {
+func limit(l net.Listener) *limited {
 	return &limited{Listener: l, slots: make(chan struct{}, maxConnections), done: make(chan struct{}), each: map[string]int{}}
 }
 
@@ -49,6 +52,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		if l.enter(who) {
 			return &counted{Conn: c, release: sync.OnceFunc(func() { l.leave(who); <-l.slots })}, nil
 		}
+		l.refused.Add(1)
 		_ = c.Close() // it is refused: how it ends is its own concern
 		<-l.slots
 	}

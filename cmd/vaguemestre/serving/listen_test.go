@@ -112,7 +112,7 @@ func TestLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := limit(inner).(*limited)
+	l := limit(inner)
 	l.slots = make(chan struct{}, 1)
 	took := make(chan net.Conn, 2)
 	ended := make(chan error, 1)
@@ -342,6 +342,9 @@ func TestLimitOfOneAddress(t *testing.T) {
 	}
 	if _, err := over.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("one too many: %v", err)
+	}
+	if n := l.refused.Load(); n != 1 {
+		t.Errorf("%d refused", n)
 	}
 	dial("127.0.0.2")
 	(<-took).Close()

@@ -29,6 +29,7 @@ type metrics struct {
 	version string
 	started time.Time
 	now     func() time.Time
+	refused func() uint64 // connections
 }
 
 // keyLife is when a certificate of the directory ends.
@@ -157,6 +158,8 @@ func (m *metrics) process(e *exposition) {
 	for class := 2; class < len(m.gate.answered); class++ {
 		e.sample("vaguemestre_http_answers_total", float64(m.gate.answered[class].Load()), "class", strconv.Itoa(class)+"xx")
 	}
+	e.family("vaguemestre_connections_refused_total", "counter", "Connections closed at once because their address had enough of them.")
+	e.sample("vaguemestre_connections_refused_total", float64(m.refused()))
 	e.gauge("vaguemestre_http_calls", "Calls being served.", float64(m.gate.within.Load()))
 	draining := 0.0
 	if m.gate.draining.Load() {

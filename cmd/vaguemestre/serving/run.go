@@ -49,7 +49,7 @@ type process struct {
 	super   supervisor
 	status  Status
 	servers []*http.Server
-	taken   []net.Listener
+	taken   []*limited
 	serves  []func() error
 	ended   chan error // what a server ended with, if by itself
 }
@@ -132,6 +132,7 @@ func (p *process) listen(ctx context.Context) error {
 	}
 	h.metrics = &metrics{
 		data: p.Data, node: p.Node, counts: p.counts, gate: &p.gate, keys: keys, version: p.Version, started: time.Now(), now: time.Now,
+		refused: p.refused,
 	}
 	p.add(admin, h.handler(), httpapi.ThisMachine, nil)
 	return p.listenAPI(c.API)
@@ -173,18 +174,26 @@ func inside(dir, path string) string {
 func (p *process) add(l net.Listener, h http.Handler, hosts httpapi.Hosts, cert *certificate) {
 	s := httpapi.Server(h, hosts, p.Log)
 	p.servers = append(p.servers, s)
-	l = limit(l)
-	p.taken = append(p.taken, l)
+	taken := limit(l)
+	p.taken = append(p.taken, taken)
 	p.serves = append(p.serves, func() error {
 		var err error
 		if cert != nil {
 			s.TLSConfig = cert.tlsConfig()
-			err = s.ServeTLS(l, "", "")
+			err = s.ServeTLS(taken, "", "")
 		} else {
-			err = s.Serve(l)
+			err = s.Serve(taken)
 		}
 		return fmt.Errorf("listener: %w", err)
 	})
+}
+
+// refused is how many connections were, because their address had enough.
+func (p *process) refused() (n uint64) {
+	for _, l := range p.taken {
+		n += l.refused.Load()
+	}
+	return n
 }
 
 // drain lets what goes on come to its end: calls being served, then deliveries
