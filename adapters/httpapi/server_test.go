@@ -305,3 +305,16 @@ func TestThisMachine(t *testing.T) {
 		}
 	}
 }
+
+// What half a minute would show, or a soak: see broker/internal/httpattack.
+func TestServerSettings(t *testing.T) {
+	s := httpapi.Server(http.NotFoundHandler(), nil, nil)
+	if s.ReadHeaderTimeout != 5*time.Second || s.IdleTimeout != 30*time.Second || s.MaxHeaderBytes != 16<<10 ||
+		s.HTTP2.MaxConcurrentStreams != 64 || s.HTTP2.MaxReadFrameSize != 64<<10 || s.HTTP2.WriteByteTimeout != 15*time.Second {
+		t.Errorf("%+v %+v", s, s.HTTP2)
+	}
+	// A body has no time as a whole: its pace is held instead.
+	if s.ReadTimeout != 0 || s.WriteTimeout != 0 {
+		t.Errorf("%s, %s", s.ReadTimeout, s.WriteTimeout)
+	}
+}

@@ -34,13 +34,19 @@ import (
 
 const (
 	// program is a binary to attack instead of the sound one.
-	program = "VAGUEMESTRE_HTTPATTACK_PROGRAM"
-	// patience is far above what any refusal takes; it is never a measure.
-	patience = time.Minute
-
+	program  = "VAGUEMESTRE_HTTPATTACK_PROGRAM"
 	name     = "courrier.example"
 	sentinel = "CANARI" // begins every mark
 )
+
+// patience is far above what any refusal takes; it is never a measure. A
+// program without limits is waited for less: it only has to fail.
+var patience = func() time.Duration {
+	if os.Getenv(program) != "" {
+		return 30 * time.Second
+	}
+	return time.Minute
+}()
 
 // logBook is a log that many write and a test reads.
 type logBook struct {
