@@ -21,7 +21,7 @@ go build -o "$work/vaguemestre" ./cmd/vaguemestre
 "$work/vaguemestre" init --data "$work/d" --party ase-59 --role ase --institution 'Département fictif' \
 	--departement 59 --listen 127.0.0.1:0 >/dev/null 2>&1
 mkdir "$work/d/tls"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=localhost \
 	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/d/tls/key.pem" -out "$work/d/tls/cert.pem" 2>/dev/null
 sed -i 's/^# tls_/tls_/; s/127.0.0.1:8481/127.0.0.1:0/; s/^rate_per_second = .*/rate_per_second = 1000/; s/^burst = .*/burst = 1000/' \
 	"$work/d/vaguemestre.toml"
@@ -83,14 +83,12 @@ if [ -z "${SHORT:-}" ] && has testssl testssl.sh; then
 	check "it answers after testssl.sh" alive
 fi
 
-h2spec="go run github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
 if [ -z "${SHORT:-}" ]; then
-	if (cd "$work" && $h2spec --version) >"$reports/h2spec-version.txt" 2>&1; then
-		(cd "$work" && $h2spec -t -k -h 127.0.0.1 -p "$port" -P /v1/kinds -o 5) >"$reports/h2spec.txt" 2>&1 || true
-		tail -n 1 "$reports/h2spec.txt"
-		faults() { sed -n 's/^ *× *\([0-9]*\): .*/\1/p' "$reports/h2spec.txt" | sort -u; }
-		h2known() { grep -q ' tests, ' "$reports/h2spec.txt" && [ "$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' "$reports/h2spec.txt")" -le 4 ]; }
-		check "h2spec finds no more than the standard library is known for" h2known
+	if GOBIN=$work go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible >"$reports/h2spec.txt" 2>&1; then
+		"$work/h2spec" -t -k -h 127.0.0.1 -p "$port" -P /v1/kinds -o 5 >"$reports/h2spec.txt" 2>&1 || true
+		grep ' tests, ' "$reports/h2spec.txt" || true
+		h2known() { n=$(sed -n 's/^[0-9]* tests, .* \([0-9]*\) failed.*/\1/p' "$reports/h2spec.txt") && [ -n "$n" ] && [ "$n" -le 4 ]; }
+		check "h2spec finds no more than docs/eyes.md explains" h2known
 		check "it answers after h2spec" alive
 	else
 		skip "h2spec cannot be had (Go module github.com/summerwind/h2spec)"
