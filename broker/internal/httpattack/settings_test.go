@@ -72,7 +72,7 @@ func securityHeaders(t *testing.T, c *caller) {
 			t.Errorf("%s: Server: %q", what, h.Get("Server"))
 		}
 	}
-	for _, path := range []string{"/v1/messages", "/v1/kinds", "/openapi.json", "/nowhere", "/v1/messages/x", "/v1/messages/" + c.g.big + "/pieces/1"} {
+	for _, path := range []string{"/v1/messages", "/v1/kinds", "/openapi.json", "/nowhere", "/v1/messages/x", "/v1/messages/" + c.g.big + "/summary"} {
 		_, h, _, err := c.call(c.client(), c.request(t, "GET", path, nil))
 		if err != nil {
 			t.Fatal(err)
