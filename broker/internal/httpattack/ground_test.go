@@ -39,13 +39,16 @@ const (
 	sentinel = "CANARI" // begins every mark
 )
 
-// patience is far above what any refusal takes; it is never a measure. A
-// program without limits is waited for less: it only has to fail.
+// ample is far above what anything lawful takes; it is never a measure.
+const ample = time.Minute
+
+// patience is the same for a refusal. A program without limits is waited for
+// less: it only has to fail.
 var patience = func() time.Duration {
 	if os.Getenv(program) != "" {
-		return 30 * time.Second
+		return 10 * time.Second
 	}
-	return time.Minute
+	return ample
 }()
 
 // logBook is a log that many write and a test reads.
@@ -231,7 +234,7 @@ func newGround(t *testing.T) *ground {
 	})
 	select {
 	case <-g.proc.Ready:
-	case <-time.After(patience):
+	case <-time.After(ample):
 		t.Fatalf("it does not serve: %s", g.proc.Said())
 	}
 	if g.token, err = g.house.Token(t.Context(), served.ASE, "logiciel", "send", "read", "act", "export", "audit"); err != nil {
@@ -333,7 +336,12 @@ func (g *ground) clean(t *testing.T) {
 
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	within(t, ample, what, f)
+}
+
+func within(t *testing.T, most time.Duration, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if f() {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func hostSpoof(t *testing.T, c *caller) {
@@ -120,6 +121,7 @@ func oldTLS(t *testing.T, c *caller) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	io.WriteString(conn, c.head("GET /v1/messages")+"\r\n")
 	c.tries.Add(1)
 	if b, _ := io.ReadAll(conn); !strings.HasPrefix(string(b), "HTTP/1.0 400 ") {
@@ -164,7 +166,8 @@ func rebinding(t *testing.T, c *caller) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nOrigin: http://"+host+"\r\n\r\n")
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nOrigin: http://"+host+"\r\nConnection: close\r\n\r\n")
 			b, err := io.ReadAll(conn)
 			conn.Close()
 			if err != nil {

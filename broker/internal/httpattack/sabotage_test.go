@@ -36,11 +36,13 @@ var variants = []struct {
 			{File: "adapters/httpapi/submit.go", Old: ` || len(r.Header.Values("Content-Encoding")) > 0`, New: ""},
 			{File: "adapters/httpapi/submit.go", Old: "case r.ContentLength > most:", New: "case r.ContentLength > most<<40:"},
 			{File: "cmd/vaguemestre/serving/certificate.go", Old: "MinVersion:     tls.VersionTLS12,", New: "MinVersion:     tls.VersionTLS10,"},
+			{File: "cmd/vaguemestre/serving/certificate.go", Old: "tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,", New: "tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,"},
 			{File: "cmd/vaguemestre/main.go", Old: "if err := wiring.NoCore(); err != nil {", New: "if err := error(nil); err != nil {"},
 		},
 		run: "^TestServed$",
+		// Not 30: behind the front, the API wants a declared length by itself.
 		red: []string{
-			"28_CL_and_TE", "30_bare_LF_in_chunks", "31_folded_header", "32_1_MiB_header", "33_slow_headers", "34_slow_body", "35_slow_read",
+			"28_CL_and_TE", "31_folded_header", "32_1_MiB_header", "33_slow_headers", "34_slow_body", "35_slow_read",
 			"38_CONTINUATION_flood", "39_gzip_body_bomb", "40_100_MiB_body", "42_Host_spoof", "43_X-Forwarded-For_spoof", "44_TRACE", "46_TLS_1.0_1.1",
 			"49_SNI_not_Host", "64_DNS_rebinding", "rate_of_a_token", "security_headers", "admin_listener", "no_core",
 		},
