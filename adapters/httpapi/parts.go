@@ -25,7 +25,7 @@ func (a *API) parts(x *exchange) error {
 		return err
 	}
 	defer c.Close()
-	w := multipart.NewWriter(progressWriter{x})
+	w := multipart.NewWriter(x.w)
 	x.w.Header().Set("Content-Type", "multipart/mixed; boundary="+w.Boundary())
 	x.w.WriteHeader(http.StatusOK)
 	summary, err := summaryOf(c)

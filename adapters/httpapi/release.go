@@ -30,7 +30,7 @@ func (a *API) release(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	text, err := readAll(progressReader{x}, maxAct)
+	text, err := readAll(x.r.Body, maxAct)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"vaguemestre/broker"
 	"vaguemestre/broker/internal/sabotage"
@@ -90,15 +91,22 @@ func newLetter(number int, draw *rand.Rand) *letter {
 	return l
 }
 
+// knows says whether a party may answer a pli: it has sent it and its receipt
+// is there, or it has received it.
+func (p *play) knows(party broker.PartyID, pli string) bool {
+	sent, received, err := p.houses[homeOf(party)].broker.Plis(party)
+	return err == nil && pli != "" && (slices.Contains(sent, pli) || slices.Contains(received, pli))
+}
+
 // submission gives the letter to Accept. A reply goes in the thread of what it
-// answers, when that one has a receipt by the first time it is asked.
+// answers, when that one is known by the first time it is asked.
 func (p *play) submission(l *letter) broker.Submission {
 	s := broker.Submission{
 		From: l.from, Kind: l.kind, To: l.to, Cc: l.cc, Urgency: l.urgency, Document: p.scene.papers[l.kind],
 		Pieces: []io.Reader{bytes.NewReader(l.piece)}, Key: fmt.Sprintf("lettre-%d", l.number),
 		Actor: broker.Actor{Name: "MODÈLE Alix", Function: "cadre d'astreinte"}, Basis: broker.Declared,
 	}
-	if !l.asked && l.answers >= 0 && p.letters[l.answers].id() == "" {
+	if !l.asked && l.answers >= 0 && !p.knows(l.from, p.letters[l.answers].id()) {
 		l.answers = -1
 	}
 	if l.answers >= 0 {

@@ -26,7 +26,7 @@ var faultyBuilds = []struct {
 	{
 		"a reception is taken twice", []sabotage.Edit{{
 			File: "broker/step.go",
-			Old:  `if st.Delivered() || settledReception(st, in.outcome.Evidence) {`,
+			Old:  `if st.Delivered() || st.Acted || settledReception(st, in.outcome.Evidence) {`,
 			New:  `if false {`,
 		}, {
 			File: "broker/receive.go",
