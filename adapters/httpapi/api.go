@@ -68,6 +68,7 @@ type API struct {
 	o         Options
 	limits    *limiter          // by digest of the token
 	strangers *limiter          // by address, of who shows no token that is valid
+	courses   *courses          // requests in course, by digest of the token
 	seen      *memory[struct{}] // <id>/<party> whose fetch is known to be signed
 	threads   *memory[string]   // thread of a pli, by id
 	draining  atomic.Bool
@@ -95,7 +96,7 @@ func New(o Options) *API {
 	}
 	return &API{
 		o: o, limits: newLimiter(o.Rate, o.Burst, o.Now), strangers: newLimiter(o.Rate/4, max(1, o.Burst/3), o.Now),
-		seen: newMemory[struct{}](), threads: newMemory[string](),
+		courses: newCourses(), seen: newMemory[struct{}](), threads: newMemory[string](),
 	}
 }
 

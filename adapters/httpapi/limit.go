@@ -60,5 +60,44 @@ func (l *limiter) take(caller string) (wait time.Duration, ok bool) {
 	return time.Duration((1 - b.left) / l.rate * float64(time.Second)), false
 }
 
+// maxCourses is how many requests of one token are served at once: far below
+// what a listener takes, so that slow uploads of one application, or of whoever
+// stole its token, never keep the others out.
+const maxCourses = 64
+
+// retryCourse is told to who has that many.
+const retryCourse = time.Second
+
+// courses counts the requests in course of each token.
+type courses struct {
+	mu   sync.Mutex
+	open map[string]int // by digest of the token; guarded by mu
+}
+
+func newCourses() *courses { return &courses{open: map[string]int{}} }
+
+// enter counts a request until leave. Who has no token is counted elsewhere: by
+// address, or not at all on Local.
+func (c *courses) enter(token string) (leave func(), ok bool) {
+	if token == "" {
+		return func() {}, true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[token] >= maxCourses {
+		return nil, false
+	}
+	c.open[token]++
+	return func() { c.leave(token) }, true
+}
+
+func (c *courses) leave(token string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[token]--; c.open[token] == 0 {
+		delete(c.open, token)
+	}
+}
+
 // seconds is a delay as Retry-After takes it, rounded up.
 func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }

@@ -96,6 +96,11 @@ func (a *API) dispatch(x *exchange, list []route, local bool) error {
 	if err := judge(x, r); err != nil {
 		return err
 	}
+	leave, ok := a.courses.enter(x.caller.token)
+	if !ok {
+		return newProblem(CodeRate).hint("this token has as many requests in course as one may have: wait for their answers").retry(retryCourse)
+	}
+	defer leave()
 	if r.method != http.MethodPost && x.r.ContentLength != 0 {
 		return newProblem(CodeRequest).hint("this method takes no body")
 	}

@@ -34,11 +34,11 @@
 // TestImages plays an exchange on a watched disk, from the creation of the
 // journals on, with copies and a purge, and opens what a loss of power could
 // leave after each operation; also where a process was killed before and the
-// next one went on. VAGUEMESTRE_IMAGES says how many (9,000 when unset),
+// next one went on. VAGUEMESTRE_IMAGES says how many (3,000 when unset),
 // VAGUEMESTRE_KILLED how many plays are killed. TestPower is TestKill with a disk
 // that is cut off, on ext4 and xfs, VAGUEMESTRE_CUTS times each (5 when unset).
 // TestFaults lets each operation fail, once and for a time, under a supervisor:
-// VAGUEMESTRE_FAULTS trials (24 when unset, 0 for all). A failed journal must end
+// VAGUEMESTRE_FAULTS trials (8 when unset, 0 for all). A failed journal must end
 // the process with 4; anything else must be refused for now and come right. Each
 // leaves its record as TestKill does: images, power, faults.
 //

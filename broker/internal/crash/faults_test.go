@@ -68,10 +68,10 @@ func (r faultsRecord) String() string {
 }
 
 // TestFaults lets every operation of an exchange on the disk fail, once and for
-// a time. VAGUEMESTRE_FAULTS says how many trials at most (24 when unset), evenly
+// a time. VAGUEMESTRE_FAULTS says how many trials at most (8 when unset), evenly
 // drawn from all; 0 is all.
 func TestFaults(t *testing.T) {
-	most := runs.Number(t, "VAGUEMESTRE_FAULTS", 24)
+	most := runs.Number(t, "VAGUEMESTRE_FAULTS", 8)
 	seed := uint64(runs.Number(t, "VAGUEMESTRE_SEED", int(time.Now().Unix()%1e6)))
 	if testing.Short() {
 		most = min(most, 8)

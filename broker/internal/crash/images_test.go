@@ -30,9 +30,9 @@ import (
 
 // TestImages plays an exchange on a watched disk and builds what a loss of
 // power could leave after each operation.
-// VAGUEMESTRE_IMAGES says how many at least (9,000 when unset).
+// VAGUEMESTRE_IMAGES says how many at least (3,000 when unset).
 func TestImages(t *testing.T) {
-	want := runs.Number(t, "VAGUEMESTRE_IMAGES", 9000)
+	want := runs.Number(t, "VAGUEMESTRE_IMAGES", 3000)
 	if testing.Short() {
 		want = min(want, 1000)
 	}
