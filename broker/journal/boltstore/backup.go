@@ -20,7 +20,7 @@ func (s *Store) backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer v.tx.Rollback()
+	defer v.end()
 	if _, err := v.tx.WriteTo(&cancelWriter{ctx: ctx, w: w}); err != nil {
 		return fmt.Errorf("boltstore: backup: %w", err)
 	}

@@ -66,7 +66,10 @@ func (s *Store) Compact(ctx context.Context, spare uint64) (before, after int64,
 	if err := c.swap(f.Name(), path); err != nil {
 		return 0, 0, err
 	}
-	// Views of the old file go on; nobody begins another.
+	// Views of the old file go on, as long as they like; nobody begins another,
+	// and nothing else waits for them.
+	old.readers.Lock()
+	defer old.readers.Unlock()
 	if err := old.Close(); err != nil {
 		return 0, 0, fmt.Errorf("boltstore: close what was compacted: %w", err)
 	}
@@ -101,7 +104,7 @@ func (c *compaction) round(f func(*view) error) error {
 	if err != nil {
 		return err
 	}
-	defer v.tx.Rollback()
+	defer v.end()
 	if err := errors.Join(f(v), c.flush()); err != nil {
 		return err
 	}
@@ -303,10 +306,12 @@ func (c *compaction) swap(from, to string) (err error) {
 		return err
 	}
 	s.mu.Lock()
-	s.state.Store(&state{db: c.db, id: id, pending: s.pending.copy()})
-	s.db.Store(c.db)
+	made := &file{DB: c.db}
+	s.state.Store(&state{db: made, id: id, pending: s.pending.copy()})
+	s.db.Store(made)
 	s.mu.Unlock()
 	s.settled.Broadcast()
+	s.compaction = nil // commits fold again
 	return nil
 }
 

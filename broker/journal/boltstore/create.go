@@ -56,7 +56,7 @@ func initialise(path, dir, broker string, o []Option) (err error) {
 	if err != nil {
 		return fmt.Errorf("boltstore: create: %w", err)
 	}
-	s.db.Store(db)
+	s.db.Store(&file{DB: db})
 	s.broker, s.format = broker, format
 	err = s.db.Load().Update(func(btx *bolt.Tx) error {
 		for b := range nBuckets {

@@ -23,7 +23,7 @@ import (
 // Store is a journal in a bbolt file. Safe for concurrent use.
 type Store struct {
 	dir    string
-	db     atomic.Pointer[bolt.DB] // another one after Compact
+	db     atomic.Pointer[file] // another one after Compact
 	broker string
 	format string // that of the file
 	now    func() time.Time
@@ -154,7 +154,7 @@ func (s *Store) open(opt *bolt.Options) (copied bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("boltstore: open: %w", err)
 	}
-	s.db.Store(db)
+	s.db.Store(&file{DB: db})
 	if err := undamaged(s.identify); err != nil {
 		return false, errors.Join(err, db.Close())
 	}
@@ -197,7 +197,7 @@ func (s *Store) peek(path string) error {
 		return fmt.Errorf("%w: %w", journal.ErrFormat, err)
 	}
 	r := &Store{dir: s.dir}
-	r.db.Store(db)
+	r.db.Store(&file{DB: db})
 	return errors.Join(undamaged(r.identify), db.Close())
 }
 
@@ -220,67 +220,6 @@ func (s *Store) identify() error {
 		s.broker = string(meta.Get([]byte("broker")))
 		return nil
 	})
-}
-
-// state is a durable state of the journal: what the file holds after a
-// transaction, and what is pending beside it.
-type state struct {
-	db      *bolt.DB
-	id      int64 // of the transaction in db
-	pending *pending
-}
-
-// View implements journal.Store.
-func (s *Store) View(f func(journal.View) error) error {
-	v, err := s.view()
-	if err != nil {
-		return err
-	}
-	defer v.tx.Rollback()
-	return f(v)
-}
-
-// view is one durable state; its transaction is to be rolled back.
-func (s *Store) view() (*view, error) {
-	for {
-		if err := s.failed.Load(); err != nil {
-			return nil, *err
-		}
-		db := s.db.Load()
-		btx, err := db.Begin(false)
-		if err != nil && db != s.db.Load() {
-			continue // it was compacted meanwhile, and closed
-		}
-		if err != nil {
-			return nil, s.closedOr(err)
-		}
-		now, err := s.wait(db, int64(btx.ID()))
-		if err == nil && now.db == db && now.id == int64(btx.ID()) {
-			return &view{s: s, tx: btx, pending: now.pending}, nil
-		}
-		// Rarely, the next one is durable already: its rows are not these.
-		if rerr := btx.Rollback(); err != nil || rerr != nil {
-			return nil, errors.Join(err, rerr)
-		}
-	}
-}
-
-// wait returns the first state seen that is that of the transaction or later,
-// once it is on disk: bbolt shows it before the last fsync returns.
-func (s *Store) wait(db *bolt.DB, id int64) (*state, error) {
-	later := func(now *state) bool { return now.db != db || id <= now.id }
-	if now := s.state.Load(); later(now) {
-		return now, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for !later(s.state.Load()) && s.failed.Load() == nil {
-		s.settled.Wait()
-	}
-	if err := s.failed.Load(); err != nil {
-		return nil, *err
-	}
-	return s.state.Load(), nil
 }
 
 // exists refuses to guess: bbolt would make a file.

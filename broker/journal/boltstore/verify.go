@@ -119,7 +119,7 @@ func Verify(ctx context.Context, dir string, check Check, heads ...SignedHead) (
 	opt := &bolt.Options{Timeout: time.Second, ReadOnly: true, NoStatistics: true}
 	db, opening := openFile(path, opt)
 	if opening == nil {
-		s.db.Store(db)
+		s.db.Store(&file{DB: db})
 		defer db.Close()
 	} else if errors.Is(opening, berrors.ErrTimeout) {
 		return rep, journal.ErrInUse

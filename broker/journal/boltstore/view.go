@@ -14,6 +14,7 @@ import (
 // view reads one bbolt transaction.
 type view struct {
 	s    *Store
+	db   *file // of a View; nil in others
 	tx   *bolt.Tx
 	open [nBuckets]*bolt.Bucket // opened already
 	cur  *logReader             // the log in course, once it was read
