@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,8 +115,10 @@ func (*settledInput) step(s reader, now time.Time) (journal.Batch, error) {
 	return journal.Batch{Events: []journal.Event{ev}}, nil
 }
 
-// resendPage is how many plis are enqueued again in one event.
-const resendPage = 20
+const (
+	resendPage  = 20  // plis that are looked at in one transaction
+	resendEvent = 200 // items that one event enqueues; the journal takes 256
+)
 
 // Resent counts what Resend put in the queue.
 type Resent struct {
@@ -166,9 +169,13 @@ type resendInput struct {
 }
 
 func (in *resendInput) step(_ reader, now time.Time) (journal.Batch, error) {
-	ev := journal.Event{Type: journal.TypeNoted, At: now}
-	ev.Enqueue = in.items
-	return journal.Batch{Events: []journal.Event{ev}}, nil
+	var events []journal.Event
+	for items := range slices.Chunk(in.items, resendEvent) {
+		ev := journal.Event{Type: journal.TypeNoted, At: now}
+		ev.Enqueue = items
+		events = append(events, ev)
+	}
+	return journal.Batch{Events: events}, nil
 }
 
 // lost gathers one page of plis after an id, and says where it ended; "" at the
