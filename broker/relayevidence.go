@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -27,7 +28,7 @@ func (b *Broker) passEvidence(ctx context.Context, peer BrokerID, to PartyID, p 
 	}
 	err = b.commit(ctx, in)
 	switch {
-	case errors.Is(err, errKnown):
+	case errors.Is(err, errKnown), errors.Is(err, journal.ErrGone): // it waits here, or was taken up again by another call
 		return nil
 	case errors.Is(err, errDifferent):
 		return b.turnAway(ctx, peer, refuse(RefusedDoubled, "event", err))
@@ -37,7 +38,7 @@ func (b *Broker) passEvidence(ctx context.Context, peer BrokerID, to PartyID, p 
 	return nil
 }
 
-func (b *Broker) judgePassing(ctx context.Context, peer BrokerID, to PartyID, p *EvidenceParcel) (Input, error) {
+func (b *Broker) judgePassing(ctx context.Context, peer BrokerID, to PartyID, p *EvidenceParcel) (_ Input, err error) {
 	// Its bringer is where it was made: no way has two relays.
 	if maker, ok := b.dir.Load().Broker(peer); !ok || maker.Relay {
 		return nil, refuse(RefusedPeer, "peer", nil)
@@ -49,7 +50,11 @@ func (b *Broker) judgePassing(ctx context.Context, peer BrokerID, to PartyID, p 
 		if !isDigest(p.Digest) {
 			return nil, refuse(RefusedFormat, "digest", nil)
 		}
-		return &passSealedInput{digest: p.Digest, sealed: p.Sealed, to: to}, nil
+		in := &passSealedInput{digest: p.Digest, sealed: p.Sealed, to: to}
+		if in.letter, err = b.givenUp(in.item()); err != nil {
+			return nil, temporary("journal", err)
+		}
+		return in, nil
 	}
 	se, err := b.openArrived(ctx, to, p)
 	if err != nil {
@@ -118,20 +123,56 @@ type passSealedInput struct {
 	digest string // of the evidence inside, as its bringer says
 	sealed []byte
 	to     PartyID
+	letter uint64 // the dead letter that it became before; 0 when it did not
+}
+
+func (in *passSealedInput) item() journal.Item {
+	return journal.Item{Topic: TopicEvidence, Dest: string(in.to), Payload: []byte(in.digest + " " + Digest(in.sealed))}
 }
 
 func (in *passSealedInput) step(s reader, now time.Time) (journal.Batch, error) {
-	sum := Digest(in.sealed)
-	it := journal.Item{Topic: TopicEvidence, Dest: string(in.to), Payload: []byte(in.digest + " " + sum)}
+	it, sum := in.item(), Digest(in.sealed)
 	_, name, _ := passingSealed(it)
 	if s.HasBlob(name) {
-		return journal.Batch{}, errKnown // it waits here, or is a dead letter
+		if in.letter == 0 {
+			return journal.Batch{}, errKnown // it waits here
+		}
+		// It is said again because it never arrived.
+		again := journal.Event{Type: journal.TypeRequeued, At: now, Digest: sum}
+		again.Settle = []journal.Settlement{{Seq: in.letter, Outcome: journal.Requeue}}
+		return journal.Batch{Events: []journal.Event{again}}, nil
 	}
 	ev := journal.Event{Type: journal.TypeNoted, At: now, Digest: sum}
 	ev.Blobs = []journal.Blob{{Name: name, SHA256: sum, Size: int64(len(in.sealed)), Bytes: in.sealed}}
 	ev.Enqueue = []journal.Item{it}
 	return journal.Batch{Events: []journal.Event{ev}}, nil
 }
+
+// givenUp finds the dead letter of an evidence that was to be carried on; 0 when
+// there is none. Only where the evidence is still held there may be one.
+func (b *Broker) givenUp(it journal.Item) (seq uint64, err error) {
+	_, name, _ := passingSealed(it)
+	held, from, list := true, uint64(0), []journal.Item(nil)
+	for held && seq == 0 {
+		err := b.journal.View(func(v journal.View) error {
+			held, list = v.HasBlob(name), v.Letters(from, letterPage)
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, l := range list {
+			if from = l.Seq + 1; l.Dest == it.Dest && l.Topic == it.Topic && bytes.Equal(l.Payload, it.Payload) {
+				seq = l.Seq
+			}
+		}
+		held = held && len(list) == letterPage
+	}
+	return seq, nil
+}
+
+// letterPage is how many dead letters are read in one transaction.
+const letterPage = 512
 
 // passingSealed says which sealed evidence an item carries on: the digest that
 // it claims, and its blob.
