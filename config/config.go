@@ -174,8 +174,9 @@ type Admin struct {
 
 // Retention is how long content is kept.
 type Retention struct {
-	// ContentDays after its deposit, the content of a pli is erased here, once
-	// nobody is awaited any more; evidences and journal stay. 0: it is kept.
+	// ContentDays after its deposit, and after the last that was said of it, the
+	// content of a pli is erased here, once nobody is awaited any more; evidences
+	// and journal stay. 0: it is kept.
 	ContentDays int64 `toml:"content_days,omitzero"`
 }
 
