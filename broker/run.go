@@ -100,11 +100,15 @@ func (b *Broker) fire(ctx context.Context, t journal.Timer) error {
 	if !ok || !ok2 {
 		return b.commit(ctx, &timerInput{key: t.Key})
 	}
+	p := PartyID(party)
 	_, rec, err := b.record(id)
+	if errors.Is(err, journal.ErrDamaged) { // the disk, not the journal: the others' alarms must not end with this one
+		b.log.Error("a silence cannot be signed", "id", id, "error", err.Error())
+		return b.commit(ctx, b.unsignedSilence(t, id, p))
+	}
 	if err != nil {
 		return err
 	}
-	p := PartyID(party)
 	e := Evidence{Event: Overdue, ID: id, Recipient: p, HeaderSHA256: rec.Header, Prev: b.heads(id, p)}
 	se, err := b.sign(ctx, e, string(b.id), b.now())
 	if err != nil {
@@ -122,8 +126,8 @@ func (b *Broker) fire(ctx context.Context, t journal.Timer) error {
 	return err
 }
 
-// unsignedSilence raises the alarm when this broker's own key does not serve,
-// and tries to sign again later.
+// unsignedSilence raises the alarm when this broker's own key does not serve, or
+// the pli cannot be read, and tries to sign again later.
 func (b *Broker) unsignedSilence(t journal.Timer, id string, p PartyID) Input {
 	if st, ok := b.state(id, p); ok && st.Acted {
 		return &timerInput{key: t.Key}
