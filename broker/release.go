@@ -92,6 +92,8 @@ func (b *Broker) releasable(r Release) (Header, string, error) {
 		return Header{}, "", &Refusal{Code: RefusedActor, Field: "actor", Hint: hintActor}
 	case strings.TrimSpace(r.Reason) == "":
 		return Header{}, "", &Refusal{Code: RefusedDetail, Field: "reason", Hint: "say who confirmed it, and when, by which number"}
+	case !someLines(r.Reason):
+		return Header{}, "", &Refusal{Code: RefusedDetail, Field: "reason", Hint: hintText}
 	}
 	if err := claimable(r.Basis, nil); err != nil {
 		return Header{}, "", err
