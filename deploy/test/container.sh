@@ -29,6 +29,7 @@ done < <(said COPY)
 check "it begins with nothing" test "$(said FROM)" = scratch
 user=$(said USER)
 deny "its user is not root" grep -qE '^(0|root)(:|$)' <<<"$user"
+mapfile -t health < <(said HEALTHCHECK | sed 's/.*CMD //; s/[]["]//g; s/, */\n/g')
 program=$(said ENTRYPOINT | sed 's/[]["]//g')
 check "the program is among what is copied" test -x "$work/root$program"
 if has readelf binutils; then
@@ -65,7 +66,6 @@ elif has unshare util-linux && has ip iproute2; then
 			env -i "$(said ENV)" "$chroot" --userspec="$user" "$work/root" "$program" "${cmd[@]}" >"$work/log" 2>&1 &
 		broker=$!
 		check "serve listens" within 60 grep -q '"msg":"serving"' "$work/log"
-		mapfile -t health < <(said HEALTHCHECK | sed 's/.*CMD //; s/[]["]//g; s/, */\n/g')
 		check "it says that it is well" alone "${health[@]:1}"
 		check "a command works beside it" alone journal list --data /data
 		kill -TERM "$(pgrep -P $broker)"
@@ -81,10 +81,11 @@ fi
 echo "-- image"
 if has buildah buildah && [ "$(id -u)" = 0 ]; then
 	tool() { buildah --storage-driver vfs --root "$work/store" --runroot "$work/run" "$@"; }
-	check "buildah builds it" tool build --isolation chroot -q -f "$file" -t vaguemestre-test "$out"
+	check "buildah builds it" tool build --format docker --isolation chroot -q -f "$file" -t vaguemestre-test "$out"
 	look() { tool inspect --type image --format "$1" vaguemestre-test; }
 	check "it runs as $user" test "$(look '{{.OCIv1.Config.User}}')" = "$user"
 	check "it keeps /data" test "$(look '{{.OCIv1.Config.Volumes}}')" = 'map[/data:{}]'
+	check "it asks itself whether it is well" test "$(look '{{.Docker.Config.Healthcheck.Test}}')" = "[CMD ${health[*]}]"
 	c=$(tool from vaguemestre-test) && m=$(tool mount "$c")
 	check "/data is its user's" test "$(stat -c '%u:%g' "$m/data")" = "$user"
 	check "the program is root's" test "$(stat -c '%u:%g %a' "$m$program")" = "0:0 755"
