@@ -10,11 +10,13 @@
 # checked, and fails on any miss.
 #
 #   VAGUEMESTRE_TEST_ROOT   a fresh Debian root to copy rather than make one
+#   VAGUEMESTRE_RECORD      when set, a run to the end writes docs/runs/deb-DATE.json
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 version=${1:-0.0.1}
 suite=bookworm
+began=$(date +%s)
 
 for pair in go:golang dpkg-deb:dpkg; do
 	has "${pair%%:*}" "${pair#*:}" || { done_checking; exit; }
@@ -28,6 +30,7 @@ leave() {
 trap leave EXIT
 
 echo "-- built"
+commit=$(git -C "$here" rev-parse HEAD 2>/dev/null) || commit=
 build() { "$here/../deb/build.sh" "$version" "$1"; }
 mkdir "$work/one" "$work/two" "$work/newer"
 check "it is built" build "$work/one"
@@ -121,4 +124,26 @@ else
 	tail -n 3 "$work/boot.log"
 	skip "no systemd boots in a namespace of this machine"
 fi
+
+# record: what was run, on what, and what it counted. The package's digest says
+# which sources, since the same give the same bytes: those of the commit, unless
+# something in them had been changed.
+record() {
+	now=$(date -u +%FT%TZ)
+	cat >"$here/../../docs/runs/deb-${now%T*}.json" <<-END
+		{
+		  "command": "bash deploy/test/deb.sh $version",
+		  "date": "$now",
+		  "commit": "$commit",
+		  "package": "$(sha256sum <"$deb" | cut -d' ' -f1)",
+		  "go": "$(go env GOVERSION)",
+		  "debian": "$(cat "$root/etc/debian_version")",
+		  "seconds": $(($(date +%s) - began)),
+		  "checks_passed": $passed,
+		  "checks_failed": $failed,
+		  "checks_skipped": $skipped
+		}
+	END
+}
+if [ -n "${VAGUEMESTRE_RECORD:-}" ]; then record; fi
 done_checking
