@@ -9,6 +9,7 @@ import (
 
 	"vaguemestre/adapters/httpapi"
 	"vaguemestre/broker"
+	"vaguemestre/broker/journal"
 )
 
 // Attacks 50 to 63 by the API of a real broker, 100 with them: each refused by
@@ -145,8 +146,20 @@ func TestRightsAttacks(t *testing.T) {
 }
 
 // sizes of the two journals.
-func (tn *town) sizes() [2]uint64 {
-	return [2]uint64{tn.Nodes[nord].Journal.Head().Size, tn.Nodes[justice].Journal.Head().Size}
+func (tn *town) sizes() (out [2]uint64) {
+	tn.t.Helper()
+	for i, b := range []broker.BrokerID{nord, justice} {
+		// Of the same state that quiet looks at: Journal.Head follows a commit a
+		// little later.
+		err := tn.Nodes[b].Journal.View(func(v journal.View) error {
+			out[i] = v.Head().Size
+			return nil
+		})
+		if err != nil {
+			tn.t.Fatal(err)
+		}
+	}
+	return out
 }
 
 // messageOfAnother: the judge asks for what went from the ASE to the parquet.

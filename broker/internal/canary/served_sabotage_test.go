@@ -33,7 +33,7 @@ var servedLeaks = []struct {
 	},
 	{
 		"the log of the library's server, as it is",
-		sabotage.Edit{File: "adapters/httpapi/serve.go", Old: `slog.NewRecord(r.Time, r.Level, "connection error", 0)`, New: `r`},
+		sabotage.Edit{File: "adapters/httpapi/server.go", Old: `slog.NewRecord(r.Time, r.Level, "connection error", 0)`, New: `r`},
 		[]string{"panic beside the API, ", "in serve.log"},
 	},
 	{

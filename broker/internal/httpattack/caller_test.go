@@ -144,11 +144,11 @@ func (c *caller) submit(t *testing.T, key string, size int) string {
 // attack is one named attack.
 type attack struct {
 	number int
-	name   string
+	name   string // of the subtest, its number included
 	play   func(t *testing.T, c *caller)
 }
 
-func (a attack) String() string { return fmt.Sprintf("%d_%s", a.number, a.name) }
+func (a attack) String() string { return a.name }
 
 // TestServed plays all attacks at once, and the settings beside them; then the
 // process is ended as no process should be.
@@ -200,11 +200,11 @@ func TestServed(t *testing.T) {
 
 func attacks() []attack {
 	return []attack{
-		{28, "CL_and_TE", bothLengths}, {29, "two_lengths", twoLengths}, {30, "bare_LF_in_chunks", bareLF}, {31, "folded_header", folded},
-		{32, "1_MiB_header", longHeader}, {33, "slow_headers", slowHeaders}, {34, "slow_body", slowBody}, {35, "slow_read", slowRead},
-		{36, "10000_idle", idle}, {37, "rapid_reset", rapidReset}, {38, "CONTINUATION_flood", continuation}, {39, "gzip_body_bomb", gzipBomb},
-		{40, "100_MiB_body", longBody}, {41, "10000_parts", manyParts}, {42, "Host_spoof", hostSpoof}, {43, "X-Forwarded-For_spoof", forwardedSpoof},
-		{44, "TRACE", trace}, {45, "encoded_traversal", traversal}, {46, "TLS_1.0_1.1", oldTLS}, {47, "foreign_CA", foreignCA},
-		{48, "expired_client_certificate", expiredClient}, {49, "SNI_not_Host", otherSNI}, {64, "DNS_rebinding", rebinding},
+		{28, "28_CL_and_TE", bothLengths}, {29, "29_two_lengths", twoLengths}, {30, "30_bare_LF_in_chunks", bareLF}, {31, "31_folded_header", folded},
+		{32, "32_1_MiB_header", longHeader}, {33, "33_slow_headers", slowHeaders}, {34, "34_slow_body", slowBody}, {35, "35_slow_read", slowRead},
+		{36, "36_10000_idle", idle}, {37, "37_rapid_reset", rapidReset}, {38, "38_CONTINUATION_flood", continuation}, {39, "39_gzip_body_bomb", gzipBomb},
+		{40, "40_100_MiB_body", longBody}, {41, "41_10000_parts", manyParts}, {42, "42_Host_spoof", hostSpoof}, {43, "43_X_Forwarded_For_spoof", forwardedSpoof},
+		{44, "44_TRACE", trace}, {45, "45_encoded_traversal", traversal}, {46, "46_TLS_1_0_and_1_1", oldTLS}, {47, "47_foreign_CA", foreignCA},
+		{48, "48_expired_client_certificate", expiredClient}, {49, "49_SNI_not_Host", otherSNI}, {64, "64_DNS_rebinding", rebinding},
 	}
 }
