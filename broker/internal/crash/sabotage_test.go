@@ -62,7 +62,7 @@ var faultyBuilds = []faultyBuild{
 
 // TestSabotage: each faulty build is found, by what it does.
 func TestSabotage(t *testing.T) {
-	mustFind(t, faultyBuilds, "VAGUEMESTRE_KILLS=20", "VAGUEMESTRE_PATIENCE=3")
+	mustFind(t, faultyBuilds, "VAGUEMESTRE_KILLS=20", "VAGUEMESTRE_PATIENCE=3", "VAGUEMESTRE_SEEDS=60")
 }
 
 // faultyBuild is a program that a test must refuse, by its word.

@@ -27,7 +27,7 @@ var faultyBuilds = []struct {
 	{"the API ignores the idempotency key", []sabotage.Edit{{
 		File: "adapters/httpapi/submit.go",
 		Old:  `sub := broker.Submission{From: x.caller.party, Basis: broker.Declared, Key: key}`,
-		New:  `sub := broker.Submission{From: x.caller.party, Basis: broker.Declared, Key: key + a.requestID()}`,
+		New:  `sub := broker.Submission{From: x.caller.party, Basis: broker.Declared, Key: key + newRequestID()}`,
 	}}, twice},
 }
 
