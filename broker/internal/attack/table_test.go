@@ -270,12 +270,5 @@ func report(t *testing.T, root string, all []outcome, attacks int, took time.Dur
 		fmt.Fprintf(&table, "%-45s %s\n", o.name, o.verdict)
 	}
 	t.Logf("%d attacks, %d variants, %d refused, %.1f s\n%s", r.Attacks, r.Variants, r.Refused, r.Seconds, table.String())
-	if !runs.Wanted() {
-		return
-	}
-	path, err := runs.Write(root, "attacks", r.Date, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("record: %s", path)
+	runs.Keep(t, sabotage.Root, "attacks", r.Date, r)
 }

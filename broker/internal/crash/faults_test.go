@@ -115,7 +115,7 @@ func TestFaults(t *testing.T) {
 	if rec.Journal == 0 || rec.Exits == 0 || rec.Struck == 0 {
 		t.Error("no journal failed, or no process ended: nothing was shown")
 	}
-	keepRecord(t, "faults", rec.Date, rec)
+	runs.Keep(t, sabotage.Root, "faults", rec.Date, rec)
 }
 
 func (r *faultsRecord) add(f *faultTrial) {

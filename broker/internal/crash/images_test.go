@@ -340,22 +340,5 @@ func (r imagesRecord) String() string {
 
 func (r imagesRecord) write(t *testing.T) {
 	t.Helper()
-	keepRecord(t, "images", r.Date, r)
-}
-
-// keepRecord writes a record where one is wanted.
-func keepRecord(t *testing.T, name, date string, r any) {
-	t.Helper()
-	if !runs.Wanted() {
-		return
-	}
-	root, err := sabotage.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := runs.Write(root, name, date, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("record: %s", path)
+	runs.Keep(t, sabotage.Root, "images", r.Date, r)
 }

@@ -70,7 +70,7 @@ func TestPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(rec)
-	keepRecord(t, "power", rec.Date, rec)
+	runs.Keep(t, sabotage.Root, "power", rec.Date, rec)
 }
 
 func (r *powerRecord) add(f figures) {

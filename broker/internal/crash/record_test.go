@@ -47,16 +47,5 @@ func (r record) String() string {
 // write leaves the record when VAGUEMESTRE_RECORD is set.
 func (r record) write(t *testing.T) {
 	t.Helper()
-	if !runs.Wanted() {
-		return
-	}
-	root, err := sabotage.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := runs.Write(root, "kill", r.Date, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("record: %s", path)
+	runs.Keep(t, sabotage.Root, "kill", r.Date, r)
 }

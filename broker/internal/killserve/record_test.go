@@ -57,16 +57,5 @@ func (r record) String() string {
 // write leaves the record when VAGUEMESTRE_RECORD is set.
 func (r record) write(t *testing.T) {
 	t.Helper()
-	if !runs.Wanted() {
-		return
-	}
-	root, err := sabotage.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := runs.Write(root, "kill-serve", r.Date, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("record: %s", path)
+	runs.Keep(t, sabotage.Root, "kill-serve", r.Date, r)
 }

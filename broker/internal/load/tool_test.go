@@ -91,13 +91,7 @@ func TestThirdPartyTool(t *testing.T) {
 	}
 	t.Logf("wrk, %d connections: %.0f/s answered 201, %.0f/s until consigned; bench, %d submitters: %.0f/s (its bound %.0f/s)",
 		connections, c.Tool, c.Complete, connections, c.BenchPerS, c.BenchBound)
-	if runs.Wanted() {
-		path, err := runs.Write(root, "tool", c.Date, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("record: %s", path)
-	}
+	runs.Keep(t, sabotage.Root, "tool", c.Date, c)
 }
 
 // bench runs the program's own measurement.

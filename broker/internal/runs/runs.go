@@ -90,6 +90,24 @@ func Write(root, name, date string, record any) (string, error) {
 	return path, nil
 }
 
+// Keep writes a record of that name, dated date (RFC 3339), where one is wanted,
+// in the module that root finds.
+func Keep(t testing.TB, root func() (string, error), name, date string, record any) {
+	t.Helper()
+	if !Wanted() {
+		return
+	}
+	dir, err := root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := Write(dir, name, date, record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("record: %s", filepath.ToSlash(path))
+}
+
 // Number reads a figure of the environment.
 func Number(t *testing.T, name string, otherwise int) int {
 	t.Helper()

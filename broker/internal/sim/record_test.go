@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -81,16 +80,5 @@ func (r record) wantMoves(t *testing.T) {
 // write leaves the record when it is wanted.
 func (r record) write(t *testing.T) {
 	t.Helper()
-	if !runs.Wanted() {
-		return
-	}
-	root, err := sabotage.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := runs.Write(root, "sim", r.Date, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("record: %s", filepath.ToSlash(path))
+	runs.Keep(t, sabotage.Root, "sim", r.Date, r)
 }
